@@ -1,0 +1,62 @@
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+BIN := .venv/bin
+RUNS ?= 200
+SEED ?= 1
+# Two workers by default: the tests start real servers, and more of them fight over the same cores.
+WORKERS ?= 2
+
+.PHONY: help
+help: ## Say what each target does
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS='	' read -r target text; do \
+		printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+# -- set-up: each target does its own; stamps make repeating quick ----------------------------------------------------
+
+.venv/.run-ready: requirements/run.txt pyproject.toml scripts/make-venv
+	@scripts/make-venv .venv requirements/run.txt
+	@touch $@
+
+.venv/.dev-ready: requirements/dev.txt pyproject.toml scripts/make-venv
+	@scripts/make-venv .venv requirements/dev.txt
+	@touch .venv/.run-ready $@
+
+# -- what people run --------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: .venv/.run-ready ## Watch a host die and be fenced, on this machine alone (no root, no Docker)
+	@$(BIN)/python -m demo
+
+.PHONY: test
+test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision core
+	@scripts/debian-counterparts
+	@echo "--- unit tests"
+	@rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest tests/unit -q -n $(WORKERS) --cov=controller/domain --cov-branch --cov-report=
+	$(BIN)/python -m coverage report --include='controller/domain/*' --show-missing --fail-under=100
+	@echo "--- everything else"
+	$(BIN)/python -m pytest tests --ignore=tests/unit -q -n $(WORKERS) --durations=10
+	@if [ -n "$(CI)" ]; then scripts/test-other-pythons; fi
+
+.PHONY: check
+check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+.PHONY: sim
+sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
+	@$(BIN)/python -m tests.simulation --runs $(RUNS) --seed $(SEED)
+
+.PHONY: bench
+bench: .venv/.dev-ready ## Measure decisions, rounds and claims at scale
+	@$(BIN)/python -m tests.bench
+
+.PHONY: clean
+clean: ## Remove everything that was made here
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
