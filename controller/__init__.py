@@ -1,0 +1,1 @@
+"""The hostfence controller: decides, fences, proves, releases, tells."""

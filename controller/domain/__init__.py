@@ -1,0 +1,1 @@
+"""The pure core: snapshots in, decisions with coded reasons out. No I/O, no clock, no framework."""

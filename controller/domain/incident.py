@@ -1,0 +1,173 @@
+"""An incident (one silence of one host) and its states. Transitions are data; everything else reads them.
+
+Carries rule 11: every open state has an entry in :data:`TRANSITIONS` with a way out, and every :class:`Incident` in an open
+state has ``next_step_at``.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from controller.domain.evidence import Memory, Verdict
+from controller.domain.policy import Action
+from controller.domain.proof import Proof
+from controller.domain.reasons import Reason
+from controller.domain.tally import Tally
+
+
+class State(StrEnum):
+    """Where an incident stands."""
+
+    SUSPECT = "suspect"
+    CHECKING = "checking"
+    FENCING = "fencing"
+    VERIFYING = "verifying"
+    RELEASING = "releasing"
+    HELD = "held"
+    FENCED = "fenced"
+    RECOVERED = "recovered"
+    NOTIFIED = "notified"
+    CANCELLED = "cancelled"
+
+    @property
+    def open(self) -> bool:
+        """False for the four ends."""
+        return bool(TRANSITIONS[self])
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.SUSPECT: frozenset({State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}),
+    State.CHECKING: frozenset(
+        {State.FENCING, State.NOTIFIED, State.RECOVERED, State.HELD, State.CANCELLED}
+    ),
+    State.FENCING: frozenset(
+        {State.VERIFYING, State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}
+    ),
+    State.VERIFYING: frozenset({State.RELEASING, State.FENCING, State.HELD}),
+    State.RELEASING: frozenset({State.FENCED, State.VERIFYING, State.HELD}),
+    State.HELD: frozenset(
+        {State.CHECKING, State.VERIFYING, State.RELEASING, State.RECOVERED, State.CANCELLED}
+    ),
+    State.FENCED: frozenset(),
+    State.RECOVERED: frozenset(),
+    State.NOTIFIED: frozenset(),
+    State.CANCELLED: frozenset(),
+}
+"""state -> states it may go to. ``docs/incident-states.md`` is generated from this."""
+
+
+class Source(StrEnum):
+    """Who opened the incident."""
+
+    REPORT = "report"
+    CLOUD = "cloud"
+    WATCH = "watch"
+
+
+class CommandStatus(StrEnum):
+    """What is known of the last power-down command of the incident.
+
+    ``intended``: committed, and nobody has said yet what became of it (after a crash: unknown whether it was sent).
+    """
+
+    NONE = "none"
+    INTENDED = "intended"
+    ANSWERED = "answered"
+    NOT_SENT = "not_sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """The power-down commands of one incident. ``count`` includes intents whose fate is unknown."""
+
+    status: CommandStatus = CommandStatus.NONE
+    count: int = 0
+    attempt_id: str = ""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    @property
+    def may_have_been_sent(self) -> bool:
+        """True from the first intent on, unless every intent is known not to have reached the device."""
+        return self.count > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewestRound:
+    """What the newest check round said, for the freshness guard of the intent (rule 2)."""
+
+    number: int
+    at: datetime
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """A person vouches that the host is off."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One silence of one host. Immutable: a step makes the next one with ``dataclasses.replace``.
+
+    All times are hostfence time (see :mod:`controller.domain.steady`), never another machine's clock.
+    """
+
+    id: str
+    host_id: str
+    cluster_id: str
+    state: State
+    source: Source
+    opened_at: datetime
+    disconnect_at: datetime
+    entered_at: datetime
+    next_step_at: datetime | None
+    note: str = ""
+    reasons: tuple[Reason, ...] = ()
+    sticky: frozenset[Reason] = frozenset()
+    tally: Tally = Tally()
+    memory: dict[str, Memory] = field(default_factory=dict)
+    """What each witness read last, by the witness's host id."""
+    rounds: int = 0
+    newest: NewestRound | None = None
+    life_at: datetime | None = None
+    cloud_seen_down: bool = False
+    boot_id: str = ""
+    """The host's boot id before the silence, where a heartbeat told it."""
+    action: Action | None = None
+    command: Command = Command()
+    proof: Proof = Proof()
+    acknowledged: Acknowledgement | None = None
+    quarantined: bool = False
+    released_at: datetime | None = None
+    sent_on: bool = False
+    told: frozenset[Reason] = frozenset()
+    """Hold reasons people were already told of in this incident."""
+    held_since: datetime | None = None
+    reminders: int = 0
+    failures: int = 0
+    """Steps in a row that ended in an unexpected error."""
+    closed_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """True until one of the four ends is reached."""
+        return self.state.open
+
+
+class TransitionError(ValueError):
+    """A step asked for an edge that :data:`TRANSITIONS` does not have: a bug, never an operator's mistake."""
+
+
+def check_transition(old: State, new: State) -> None:
+    """Raise :class:`TransitionError` unless ``old`` may become ``new`` (staying is always allowed while open)."""
+    if new is old and old.open:
+        return
+    if new not in TRANSITIONS[old]:
+        msg = f"no edge from {old} to {new}"
+        raise TransitionError(msg)

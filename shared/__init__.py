@@ -1,0 +1,1 @@
+"""What controller and probe agent must agree on: wire models, a few words, nothing else."""
