@@ -1,0 +1,81 @@
+"""``hostfence-agent``: serve, heartbeat, prepare-pool."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from probe_agent import __version__, heartbeat
+from probe_agent.config import PREFIX, AgentConfig, ConfigError, load
+from probe_agent.pools import pool_roots
+from probe_agent.prepare import prepare_pools
+
+_log = logging.getLogger(__name__)
+_BAD_CONFIG = 78
+"""EX_CONFIG of sysexits.h: starting again without a change is of no use."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    try:
+        needs_host = arguments.command != "prepare-pool"
+        config, warnings = load(os.environ, arguments.config, needs_host=needs_host)
+        for warning in warnings:
+            _log.warning(warning)
+        return _run(arguments, config)
+    except ConfigError as error:
+        return _fail(error, _BAD_CONFIG)
+    except OSError as error:
+        return _fail(error, 1)
+
+
+def _run(arguments: argparse.Namespace, config: AgentConfig) -> int:
+    if arguments.command == "heartbeat":
+        heartbeat.run(config)
+        return 0
+    if arguments.command == "prepare-pool":
+        return _prepare(arguments, config)
+    if not config.token:
+        raise ConfigError(f"{PREFIX}TOKEN_FILE is not set: serve needs this host's token")
+    from probe_agent.app import run  # noqa: PLC0415  the heartbeat shall stay small
+
+    run(config)
+    return 0
+
+
+def _prepare(arguments: argparse.Namespace, config: AgentConfig) -> int:
+    roots = [os.path.normpath(path) for path in arguments.paths]
+    errors = prepare_pools(
+        roots or pool_roots(config.pools, config.allowed_roots),
+        uid=config.uid if arguments.uid is None else arguments.uid,
+        plain_folders=config.lab_plain_folders,
+    )
+    for error in errors:
+        _fail(error, 1)
+    return 1 if errors else 0
+
+
+def _fail(error: object, status: int) -> int:
+    sys.stderr.write(f"hostfence-agent: {error}\n")
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hostfence-agent", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"file with lines {PREFIX}NAME=value")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("serve", help="answer controllers and watch the neighbors' heartbeats")
+    commands.add_parser("heartbeat", help="write this host's heartbeat on every pool")
+    prepare = commands.add_parser("prepare-pool", help="make the heartbeat folder (root, once)")
+    prepare.add_argument("paths", nargs="*", metavar="PATH", help="default: the configured pools")
+    prepare.add_argument("--uid", type=int, help=f"default: {PREFIX}UID, the same on all hosts")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Putting the HTTP service together, and running it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi import Request as HttpRequest
+from starlette.exceptions import HTTPException
+
+from probe_agent.boot import read_boot_id
+from probe_agent.config import AgentConfig
+from probe_agent.errors import AgentError
+from probe_agent.routes import Gate, make_router
+from probe_agent.runner import Runner
+from probe_agent.sampler import Sampler
+from probe_agent.service import Service
+from probe_agent.targets import Roots
+from shared.protocol import AgentProblem
+
+_GRACEFUL_S = 2
+
+
+def make_app(config: AgentConfig) -> FastAPI:
+    """The service of one host; it watches the pools while it runs."""
+    boot_id = read_boot_id(config.lab_boot_id)
+    roots = Roots(config.pools, config.allowed_roots)
+    runner = Runner(plain_folders=config.lab_plain_folders, patience_s=config.patience)
+    sampler = Sampler(
+        runner,
+        roots,
+        host_id=config.host_id,
+        boot_id=boot_id,
+        interval_s=config.sample_interval,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        watching = asyncio.create_task(sampler.run())
+        yield
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        await runner.close()
+
+    service = Service(config.host_id, boot_id, roots, runner, sampler)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(make_router(service, Gate(config.token)))
+    app.add_exception_handler(AgentError, _agent_problem)
+    app.add_exception_handler(HTTPException, _http_problem)
+    return app
+
+
+def run(config: AgentConfig) -> None:
+    """Serve until told to stop; a mount that hangs delays nothing."""
+    uvicorn.run(
+        make_app(config),
+        host=config.listen,
+        port=config.port,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_GRACEFUL_S,
+    )
+
+
+async def _agent_problem(_: HttpRequest, error: Exception) -> Response:
+    if not isinstance(error, AgentError):  # never registered for another
+        raise error
+    return _problem(error.status, error.code, error.title, str(error))
+
+
+async def _http_problem(_: HttpRequest, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):  # never registered for another
+        raise error
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "http_error")
+    return _problem(error.status_code, code, str(error.detail), "")
+
+
+def _problem(status: int, code: str, title: str, detail: str) -> Response:
+    problem = AgentProblem(title=title, status=status, detail=detail, code=code)
+    return Response(problem.model_dump_json(), status_code=status, media_type="application/problem+json")

@@ -1,0 +1,83 @@
+"""The process that writes this host's heartbeat on one pool, and may hang there without stopping the other pools.
+
+``python -m probe_agent.beat PARENT_PID ROOT SETTINGS_JSON``. SIGTERM is an orderly stop: the last record says
+*withdrawn*, so that the silence after it is unknown to everyone (rule 3). A crash says nothing, and is silence.
+"""
+
+import json
+import logging
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+
+from probe_agent.blocks import write_block
+from probe_agent.clock import boottime
+from probe_agent.kernel import die_with_parent
+from probe_agent.pools import SeenNothingError, open_pool
+from probe_agent.records import RUNNING, WITHDRAWN, Record, encode
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Writes one record again and again; says a trouble once, when it begins, and once when it is over."""
+
+    root: str
+    record: Record
+    plain_folders: bool
+    trouble: str = ""
+
+    def beat(self, *, state: str = RUNNING) -> None:
+        """Write the next record. Never raises: the next beat may succeed."""
+        self.record = replace(self.record, counter=self.record.counter + 1, state=state)
+        try:
+            with open_pool(self.root, plain_folders=self.plain_folders) as pool:
+                write_block(pool.folder, self.record.host_id, encode(self.record))
+        except SeenNothingError as error:
+            self._say(error.detail)
+        except OSError as error:
+            self._say(error.strerror or str(error))
+        else:
+            self._say("")
+
+    def _say(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            _log.error("no heartbeat on %s: %s", self.root, trouble)
+        elif self.trouble and not trouble:
+            _log.warning("heartbeat on %s is written again", self.root)
+        self.trouble = trouble
+
+
+def run(writer: Writer, interval_s: float) -> None:
+    """Beat until SIGTERM, then withdraw."""
+    next_beat = time.monotonic()
+    while True:
+        writer.beat()
+        now = time.monotonic()
+        next_beat = max(next_beat + interval_s, now)
+        if signal.sigtimedwait({signal.SIGTERM}, next_beat - now) is not None:
+            break
+    writer.beat(state=WITHDRAWN)
+
+
+def main() -> None:
+    """Run as a process."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent(int(sys.argv[1]))
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    settings = json.loads(sys.argv[3])
+    record = Record(
+        host_id=settings["host_id"],
+        boot_id=settings["boot_id"],
+        counter=int(boottime() * 1000),  # above all counters of an earlier process of this boot
+        version=settings["version"],
+        state=RUNNING,
+    )
+    run(Writer(sys.argv[2], record, settings["plain_folders"]), settings["interval_s"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The parent's end of one mount's child process: one question at a time, a deadline for each, never a second child.
+
+A look that hangs may come back late (57 s on a healthy NFSv4 server was measured), so the child goes on while its
+caller is told *unknown* at the deadline; later callers are told at once. After the patience the child is killed, and
+until the kernel lets it die the mount has no other one: a process that SIGKILL cannot end is left, never waited for.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import probe_agent
+from probe_agent.frames import PREFIX, length_of, pack, unpack
+from probe_agent.pools import SeenNothingError
+from shared.enums import ReadingCode
+
+_log = logging.getLogger(__name__)
+_PACKAGES = str(Path(probe_agent.__file__).parent.parent)
+_REAP_FOR_S = 1.0
+_REAP_EVERY_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the child said: a header and raw bytes."""
+
+    header: dict[str, Any]
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Process:
+    """A running child with the parent's end of its socket."""
+
+    popen: subprocess.Popen[bytes]
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    asked: int = 0
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One question's turn at the child; ``begun`` once the child has it."""
+
+    deadline: float
+    begun: bool = field(default=False)
+
+
+class MountChild:
+    """Asks the child of one mount, starting it when there is none."""
+
+    def __init__(self, root: str, *, plain_folders: bool, patience_s: float) -> None:
+        self._root = root
+        self._plain_folders = plain_folders
+        self._patience_s = patience_s
+        self._lock = asyncio.Lock()
+        self._process: _Process | None = None
+        self._dying: subprocess.Popen[bytes] | None = None
+        self._current: _Turn | None = None
+        self._turns: set[asyncio.Task[Reply]] = set()
+
+    @property
+    def pids(self) -> list[int]:
+        """Processes of this mount that have not been reaped: never more than one."""
+        popens = [self._process.popen if self._process else None, self._dying]
+        return [popen.pid for popen in popens if popen and popen.poll() is None]
+
+    async def ask(self, question: dict[str, Any], *, within_s: float) -> Reply:
+        """Ask and wait for the answer.
+
+        Raises:
+            SeenNothingError: ``mount_stuck`` at once while an earlier look is overdue or a killed child lingers,
+                ``timed_out`` at the deadline, ``other`` when the child broke.
+        """
+        self._refuse_if_stuck()
+        turn = _Turn(asyncio.get_running_loop().time() + within_s)
+        task = asyncio.create_task(self._take_turn(turn, question))
+        self._turns.add(task)
+        task.add_done_callback(self._turn_ended)
+        done, _ = await asyncio.wait({task}, timeout=within_s)
+        if done:
+            return task.result()
+        if not turn.begun:
+            task.cancel()
+        raise SeenNothingError(ReadingCode.TIMED_OUT, f"no answer within {within_s:.1f} s")
+
+    def kill(self) -> None:
+        """End the child without waiting: it may take its time to die, or never do."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.writer.transport.abort()
+        process.popen.kill()
+        self._dying = process.popen
+
+    async def close(self) -> None:
+        """Kill the child and reap it if that is quick."""
+        for task in self._turns:
+            task.cancel()
+        self.kill()
+        await self._reap()
+
+    def _refuse_if_stuck(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._current is not None and now > self._current.deadline:
+            raise SeenNothingError(ReadingCode.MOUNT_STUCK, "an earlier look has not come back")
+        if self._dying is not None and self._dying.poll() is None:
+            raise SeenNothingError(ReadingCode.MOUNT_STUCK, "a killed look has not ended yet")
+        self._dying = None
+
+    async def _take_turn(self, turn: _Turn, question: dict[str, Any]) -> Reply:
+        async with self._lock:
+            self._refuse_if_stuck()
+            turn.begun, self._current = True, turn
+            try:
+                async with asyncio.timeout(self._patience_s):
+                    return await self._exchange(question)
+            except TimeoutError as error:
+                _log.warning("%s: no answer in %.0f s, ending its process", self._root, self._patience_s)
+                await self._abandon()
+                raise SeenNothingError(ReadingCode.MOUNT_STUCK, "the look never came back") from error
+            except (OSError, EOFError, ValueError) as error:
+                _log.warning("%s: its process broke: %s", self._root, error)
+                await self._abandon()
+                raise SeenNothingError(ReadingCode.OTHER, "the mount's process broke") from error
+            finally:
+                self._current = None
+
+    async def _exchange(self, question: dict[str, Any]) -> Reply:
+        process = self._process = self._process or await self._start()
+        process.asked += 1
+        process.writer.write(pack({"id": process.asked, **question}))
+        await process.writer.drain()
+        length = length_of(await process.reader.readexactly(PREFIX))
+        header, body = unpack(await process.reader.readexactly(length))
+        if header.get("id") != process.asked:
+            raise ValueError("answer to another question")
+        return Reply(header, body)
+
+    async def _start(self) -> _Process:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        command = [sys.executable, "-s", "-S", "-m", "probe_agent.child", str(os.getpid()), self._root]
+        if self._plain_folders:
+            command.append("--plain-folders")
+        with theirs:
+            popen = subprocess.Popen(  # noqa: S603, ASYNC220  own program; returns at exec, in ms
+                command,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                cwd="/",
+                env={"PYTHONPATH": _PACKAGES, "PYTHONDONTWRITEBYTECODE": "1"},
+            )
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        return _Process(popen, reader, writer)
+
+    async def _abandon(self) -> None:
+        self.kill()
+        await self._reap()
+
+    async def _reap(self) -> None:
+        until = asyncio.get_running_loop().time() + _REAP_FOR_S
+        while self._dying is not None and self._dying.poll() is None:
+            if asyncio.get_running_loop().time() > until:
+                return
+            await asyncio.sleep(_REAP_EVERY_S)
+        self._dying = None
+
+    def _turn_ended(self, task: "asyncio.Task[Reply]") -> None:
+        self._turns.discard(task)
+        if not task.cancelled():
+            task.exception()  # fetched, so that a late failure is not reported as forgotten

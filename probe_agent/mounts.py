@@ -1,0 +1,61 @@
+"""What is mounted where, from ``/proc/self/mountinfo``: reading it never touches the storage, so it never hangs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_MOUNTINFO = Path("/proc/self/mountinfo")
+_ESCAPES = {r"\040": " ", r"\011": "\t", r"\012": "\n", r"\134": "\\"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mounted file system. ``options`` are those of the mount and of the file system together."""
+
+    mount_id: int
+    point: str
+    fs_type: str
+    options: str
+
+    @property
+    def refused_because(self) -> str:
+        """Why nothing read through this mount may count; empty when it may.
+
+        A ``softerr`` NFS mount was measured to answer with success and an old mtime while its server was gone.
+        """
+        if self.fs_type.startswith("nfs") and "softerr" in self.options.split(","):
+            return "mounted with softerr, which answers from old memory when its server is gone"
+        return ""
+
+
+def read_mounts(source: Path = _MOUNTINFO) -> dict[str, Mount]:
+    """Every mount point with the mount that is on top there."""
+    text = source.read_text(encoding="utf-8", errors="surrogateescape")
+    return {mount.point: mount for mount in map(_parse, text.splitlines())}
+
+
+def below(root: str, mounts: dict[str, Mount]) -> list[str]:
+    """Mount points at or below ``root``, without automount triggers."""
+    prefix = root.rstrip("/") + "/"
+    return sorted(
+        point
+        for point, mount in mounts.items()
+        if (point == root or point.startswith(prefix)) and mount.fs_type != "autofs"
+    )
+
+
+def _parse(line: str) -> Mount:
+    left, _, right = line.partition(" - ")
+    fields = left.split(" ")
+    fs_type, _source, super_options = [*right.split(" "), "", ""][:3]
+    return Mount(
+        mount_id=int(fields[0]),
+        point=_unescape(fields[4]),
+        fs_type=fs_type,
+        options=f"{fields[5]},{super_options}",
+    )
+
+
+def _unescape(text: str) -> str:
+    for escape, plain in _ESCAPES.items():
+        text = text.replace(escape, plain)
+    return text

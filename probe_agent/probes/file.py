@@ -1,0 +1,115 @@
+"""The ``file`` probe: regular files on NFS, SharedMountPoint or any other path.
+
+It looks, and never opens what it looks at (except in the fallback without ``statx``, where a regular file is opened for
+reading and nothing read). Every way of not seeing is a code, never a value (rule 3).
+"""
+
+import os
+import stat
+import time
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+from probe_agent.kernel import HAS_STATX, Stat, open_folder_beneath, statx_fresh
+from probe_agent.pools import SeenNothingError, code_of, open_pool
+from probe_agent.probes.base import Reading
+from shared.enums import ReadingCode, ReadingMethod
+
+_MAX_OPEN_FOLDERS = 128
+
+
+class FileProbe:
+    """Reads inode, size, blocks and times of files below one root."""
+
+    def __init__(self, *, use_statx: bool = HAS_STATX) -> None:
+        self._look = statx_fresh if use_statx else _open_fstat
+        self._how = ReadingMethod.STATX_FORCE_SYNC if use_statx else ReadingMethod.OPEN_FSTAT
+
+    def read(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Iterator[Reading]:
+        """Yield one reading per absolute path (below ``root``, normalised by the caller)."""
+        try:
+            with open_pool(root, plain_folders=plain_folders) as pool:
+                yield from self._read_all(pool.root, len(root.rstrip("/")) + 1, targets, until)
+        except SeenNothingError as error:
+            for _ in targets:
+                yield Reading(error.code, error.detail)
+
+    def _read_all(self, root: int, skip: int, targets: Sequence[str], until: float) -> Iterator[Reading]:
+        with _Folders(root) as folders:
+            begun = time.monotonic()
+            for target in targets:
+                if begun > until:
+                    yield Reading(ReadingCode.TIMED_OUT, "not reached before the deadline")
+                    continue
+                seen = self._look_at(folders, target[skip:])
+                ended = time.monotonic()
+                yield self._reading(seen, ended - begun)
+                begun = ended
+
+    def _look_at(self, folders: "_Folders", relative: str) -> Stat | OSError:
+        folder, _, name = relative.rpartition("/")
+        try:
+            return self._look(folders.open(folder), name.encode())
+        except OSError as error:
+            return error
+
+    def _reading(self, seen: Stat | OSError, took_s: float) -> Reading:
+        if isinstance(seen, OSError):
+            return Reading(code_of(seen), seen.strerror or "", took_s=took_s)
+        mode, inode, size, blocks, ctime_ns, mtime_ns, device = seen
+        if not stat.S_ISREG(mode):
+            return Reading(ReadingCode.NOT_A_REGULAR_FILE, "not a regular file", took_s=took_s)
+        return Reading(None, "", self._how, took_s, device, inode, size, blocks, mtime_ns, ctime_ns)
+
+
+class _Folders:
+    """Folders opened during one batch: disks lie many in a folder, so each is resolved once."""
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+        self._open: dict[str, int] = {"": root}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close_all()
+
+    def open(self, relative: str) -> int:
+        fd = self._open.get(relative)
+        if fd is None:
+            if len(self._open) >= _MAX_OPEN_FOLDERS:
+                self._close_all()
+            fd = self._open[relative] = open_folder_beneath(self._root, relative)
+        return fd
+
+    def _close_all(self) -> None:
+        for relative, fd in self._open.items():
+            if relative:
+                os.close(fd)
+        self._open = {"": self._root}
+
+
+def _open_fstat(folder: int, name: bytes) -> Stat:
+    """Look without ``statx``: an open makes an NFS client ask the server (measured: 0.1-1.8 s behind)."""
+    path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
+    try:
+        seen = os.fstat(path_fd)
+        if stat.S_ISREG(seen.st_mode):
+            fd = os.open(f"/proc/self/fd/{path_fd}", os.O_RDONLY)
+            try:
+                seen = os.fstat(fd)
+            finally:
+                os.close(fd)
+    finally:
+        os.close(path_fd)
+    device = f"{os.major(seen.st_dev)}:{os.minor(seen.st_dev)}"
+    return Stat(
+        seen.st_mode,
+        seen.st_ino,
+        seen.st_size,
+        seen.st_blocks,
+        seen.st_ctime_ns,
+        seen.st_mtime_ns,
+        device,
+    )

@@ -1,0 +1,95 @@
+"""All mounts' child processes: other mounts, ``/healthz`` and the exit never wait for a mount that hangs."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from probe_agent.fragments import SEPARATOR, unknown
+from probe_agent.mount_child import MountChild
+from probe_agent.pools import SeenNothingError
+from probe_agent.sampling import Sample
+from shared.enums import ReadingCode
+
+MAX_CHILDREN = 64
+_BATCH = 2_000
+"""Targets per question: the sampling of heartbeats gets its turn between two of them."""
+
+
+class Runner:
+    """Hands questions to the child of the mount they are about."""
+
+    def __init__(self, *, plain_folders: bool, patience_s: float) -> None:
+        self._plain_folders = plain_folders
+        self._patience_s = patience_s
+        self._children: dict[str, MountChild] = {}
+
+    @property
+    def pids(self) -> dict[str, list[int]]:
+        """Living processes per mount."""
+        return {root: child.pids for root, child in self._children.items()}
+
+    async def read(self, root: str, targets: Sequence[str], *, within_s: float) -> list[bytes]:
+        """One JSON fragment per target, in order; at the deadline the missing ones are unknown."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        lines: list[bytes] = []
+        for start in range(0, len(targets), _BATCH):
+            batch = targets[start : start + _BATCH]
+            lines += await self._read_batch(root, batch, until - loop.time())
+        return lines
+
+    async def sample(self, root: str, known: Iterable[str], *, within_s: float) -> dict[str, Any]:
+        """What :func:`probe_agent.sampling.sample_pool` answers, with ``samples`` as :class:`Sample`.
+
+        Raises:
+            SeenNothingError: the pool could not be looked at.
+        """
+        question = {"op": "sample", "known": list(known)}
+        reply = await self._child(root).ask(question, within_s=within_s)
+        header = reply.header
+        if header["code"] is not None:
+            raise SeenNothingError(ReadingCode(header["code"]), header["detail"])
+        header["samples"] = [
+            Sample(name, at, code and ReadingCode(code), *rest) for name, at, code, *rest in header["samples"]
+        ]
+        return header
+
+    def retain(self, roots: Collection[str]) -> None:
+        """End the children of roots that are gone; one that can't die is kept in mind."""
+        gone = [root for root in self._children if root.startswith("/") and root not in roots]
+        for root in gone:
+            child = self._children[root]
+            child.kill()
+            if not child.pids:
+                del self._children[root]
+
+    async def close(self) -> None:
+        """End all children; one that cannot die is left to the kernel."""
+        await asyncio.gather(*(child.close() for child in self._children.values()))
+
+    async def _read_batch(self, root: str, batch: Sequence[str], within_s: float) -> list[bytes]:
+        if within_s <= 0:
+            return _all_unknown(batch, ReadingCode.TIMED_OUT, "not reached before the deadline")
+        try:
+            question = {"op": "read", "targets": batch, "budget_s": within_s * 0.9}
+            reply = await self._child(root).ask(question, within_s=within_s)
+            lines = reply.body.split(SEPARATOR)
+        except SeenNothingError as error:
+            return _all_unknown(batch, error.code, error.detail)
+        if len(lines) != len(batch):
+            return _all_unknown(batch, ReadingCode.OTHER, "the process answered something else")
+        return lines
+
+    def _child(self, root: str) -> MountChild:
+        child = self._children.get(root)
+        if child is None:
+            if len(self._children) >= MAX_CHILDREN:
+                raise SeenNothingError(ReadingCode.OTHER, f"more than {MAX_CHILDREN} mounts")
+            child = self._children[root] = MountChild(
+                root, plain_folders=self._plain_folders, patience_s=self._patience_s
+            )
+        return child
+
+
+def _all_unknown(targets: Sequence[str], code: ReadingCode, detail: str) -> list[bytes]:
+    return [unknown(target, code, detail).encode() for target in targets]

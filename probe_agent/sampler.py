@@ -1,0 +1,92 @@
+"""Watches every heartbeat on every pool, all the time: this is what makes a later silence mean something."""
+
+import asyncio
+import logging
+
+from probe_agent.clock import boottime
+from probe_agent.pools import SeenNothingError
+from probe_agent.runner import Runner
+from probe_agent.targets import Roots
+from probe_agent.tracker import PoolTrack
+from shared.enums import ReadingCode, ReadingStatus
+from shared.protocol import PoolSight
+
+_log = logging.getLogger(__name__)
+_LOOK_WITHIN_S = 5.0
+_STALE_AFTER_INTERVALS = 3
+_STALE_MARGIN_S = 2.0
+
+
+class Sampler:
+    """Looks at all pools every ``interval_s``; a pool that hangs misses its turns, the others don't."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        roots: Roots,
+        *,
+        host_id: str,
+        boot_id: str,
+        interval_s: float,
+    ) -> None:
+        self._runner = runner
+        self._roots = roots
+        self._host_id = host_id
+        self._boot_id = boot_id
+        self._interval_s = interval_s
+        self._pools: dict[str, PoolTrack] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        while True:
+            try:
+                self._tick()
+            except OSError as error:  # the mount table could not be read: ages grow, sights go stale
+                _log.warning("pools could not be listed: %s", error)
+            await asyncio.sleep(self._interval_s)
+
+    def sights(self) -> list[PoolSight]:
+        """All pools with all heartbeats."""
+        now = boottime()
+        return [pool.sight(now=now) for pool in self._pools.values()]
+
+    def sight(self, root: str, subject: str) -> PoolSight:
+        """One pool with the own heartbeat and the subject's."""
+        pool = self._pools.get(root)
+        if pool is None:
+            return PoolSight(
+                root=root,
+                status=ReadingStatus.UNKNOWN,
+                code=ReadingCode.NOT_MOUNTED,
+                detail="not a pool of this agent",
+            )
+        return pool.sight(now=boottime(), only=subject)
+
+    def _tick(self) -> None:
+        roots = self._roots.of_pools()
+        self._runner.retain(self._roots.of_targets())
+        for gone in self._pools.keys() - set(roots):
+            del self._pools[gone]
+        for root in roots:
+            if root not in self._pools:
+                self._pools[root] = self._new_pool(root)
+            look = self._looks.get(root)
+            if look is None or look.done():
+                self._looks[root] = asyncio.create_task(self._look(self._pools[root]))
+
+    def _new_pool(self, root: str) -> PoolTrack:
+        stale_after_s = _STALE_AFTER_INTERVALS * self._interval_s + _STALE_MARGIN_S
+        return PoolTrack(root, self._host_id, self._boot_id, stale_after_s)
+
+    async def _look(self, pool: PoolTrack) -> None:
+        was = pool.code
+        try:
+            seen = await self._runner.sample(pool.root, pool.known, within_s=_LOOK_WITHIN_S)
+            pool.add(seen["samples"], fs_type=seen["fs_type"], options=seen["options"])
+        except SeenNothingError as error:
+            pool.fail(error)
+        except (LookupError, TypeError, ValueError) as error:  # no child of ours answers so
+            pool.fail(SeenNothingError(ReadingCode.OTHER, f"not understood: {error}"))
+        if pool.code is not was:
+            _log.info("pool %s: %s %s", pool.root, pool.code or "ok", pool.detail)
