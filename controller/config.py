@@ -1,0 +1,193 @@
+"""Reads the controller's process environment (``HOSTFENCE_*``): what it needs before it can ask its database.
+
+Everything that an operator changes while it runs is a setting in the database, not here.
+"""
+
+import base64
+import binascii
+import difflib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "HOSTFENCE_"
+KEY_FILE = "encryption.key"
+
+_SECRET = frozenset({"database_url", "encryption_key"})
+_OTHER_PROGRAMS = ("HOSTFENCE_AGENT_", "HOSTFENCE_TEST_", "HOSTFENCE_DEMO_")
+_KEY_REMEDY = (
+    "give 32 bytes in URL-safe base64, for example from: "
+    "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
+)
+_REMEDY = {
+    "database_url": "write postgresql://user:password@host:5432/database, or unset it to use the embedded PostgreSQL",
+    "data_dir": "give an absolute path",
+    "encryption_key": _KEY_REMEDY,
+    "listen_host": "give an address of this machine, for example 127.0.0.1 or 0.0.0.0",
+    "listen_port": "give a port number from 1 to 65535",
+    "public_url": "write the address under which people reach the web pages, for example https://fencing.example.org",
+    "exec_allowed": "list absolute paths of programs, separated by commas",
+    "lab_allow_loopback_bmc": "write true or false",
+}
+
+
+class ConfigError(Exception):
+    """The environment cannot be used; one line that names the variable, its value unless secret, and the remedy."""
+
+
+def _default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/hostfence")
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "hostfence"
+
+
+class Config(BaseSettings):
+    """The environment, read once at the start. Make it with :func:`load_config`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    database_url: SecretStr | None = None
+    """``postgresql://…`` of an own server; without it the controller runs an embedded one."""
+    data_dir: Path = Field(default_factory=_default_data_dir)
+    """Where the embedded database and the key live. Unused when both are given."""
+    encryption_key: SecretStr | None = None
+    """What stored passwords are encrypted with; see :func:`encryption_key`."""
+    listen_host: str = "127.0.0.1"
+    listen_port: int = Field(default=8440, ge=1, le=65535)
+    public_url: AnyHttpUrl | None = None
+    """For links in notifications; without it they carry none."""
+    exec_allowed: Annotated[tuple[Path, ...], NoDecode] = ()
+    """The programs that the ``exec`` power driver may run. Here and not in the database, so that whoever can change
+    settings still cannot run any program on this machine."""
+    lab_allow_loopback_bmc: bool = False
+    """Accept a BMC on a loopback or link-local address: for laboratories, where BMCs are simulated."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith("postgresql://"):
+            raise ValueError("it does not begin with postgresql://")
+        return url
+
+    @field_validator("data_dir")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        if not path.is_absolute():
+            raise ValueError("it is not an absolute path")
+        return path
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not is_encryption_key(key.get_secret_value()):
+            raise ValueError("it is not a key")
+        return key
+
+    @field_validator("exec_allowed", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("exec_allowed")
+    @classmethod
+    def _are_absolute(cls, programs: tuple[Path, ...]) -> tuple[Path, ...]:
+        for program in programs:
+            if not program.is_absolute():
+                raise ValueError(f"{program} is not an absolute path")
+        return programs
+
+
+def load_config(**given: Any) -> Config:
+    """The configuration from the process environment; ``given`` values win over it.
+
+    Raises:
+        ConfigError: for the first thing found wrong.
+    """
+    _refuse_misspelt(os.environ)
+    try:
+        config = Config(**given)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from None  # the original would print secrets
+    if config.database_url is not None and config.encryption_key is None:
+        raise ConfigError(
+            "HOSTFENCE_ENCRYPTION_KEY is not set, but HOSTFENCE_DATABASE_URL is: every controller on that database "
+            f"needs the same key; {_KEY_REMEDY}"
+        )
+    return config
+
+
+def encryption_key(config: Config) -> str:
+    """The key for stored passwords: the given one, else that of the data folder, made at the first call.
+
+    Raises:
+        ConfigError: the key's file is readable by others, spoilt, or cannot be made.
+    """
+    if config.encryption_key is not None:
+        return config.encryption_key.get_secret_value()
+    path = config.data_dir / KEY_FILE
+    try:
+        if not path.exists():
+            _create_key(path)
+        mode = path.stat().st_mode & 0o777
+        key = path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"HOSTFENCE_DATA_DIR is {str(config.data_dir)!r}, but {path} cannot be read or made ({error.strerror}): "
+            "give a folder this user can write"
+        ) from error
+    if mode & 0o077:
+        raise ConfigError(f"the encryption key {path} is open to other users (mode {mode:04o}): chmod 600 {path}")
+    if not is_encryption_key(key):
+        raise ConfigError(f"{path} holds no key: restore it from a backup; stored passwords cannot be read without it")
+    return key
+
+
+def is_encryption_key(text: str) -> bool:
+    """Whether ``text`` is 32 bytes in URL-safe base64."""
+    try:
+        return len(base64.b64decode(text.encode(), altchars=b"-_", validate=True)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _create_key(path: Path) -> None:
+    """Make the key's file appear at once and whole: a key half written before a crash would lock everything out."""
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True)
+        # Root's embedded PostgreSQL runs under another account, which must be able to pass through.
+        path.parent.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    partial = path.with_name(f"{KEY_FILE}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        path.hardlink_to(partial)  # refuses to replace a key that another process made meanwhile
+    except FileExistsError:
+        pass
+    finally:
+        partial.unlink()
+
+
+def _refuse_misspelt(environ: Mapping[str, str]) -> None:
+    """A misspelt HOSTFENCE_DATABASE_URL would quietly start an empty database of our own."""
+    known = {f"{PREFIX}{name.upper()}" for name in Config.model_fields}
+    for name in sorted(environ):
+        if not name.startswith(PREFIX) or name in known or name.startswith(_OTHER_PROGRAMS):
+            continue
+        if close := difflib.get_close_matches(name, known, n=1, cutoff=0.88):
+            raise ConfigError(f"{name} is not a known variable: did you mean {close[0]}?")
+
+
+def _one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    field = str(first["loc"][0])
+    reason = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
+    value = "set" if field in _SECRET else repr(str(os.environ.get(f"{PREFIX}{field.upper()}", first["input"])))
+    return f"{PREFIX}{field.upper()} is {value}, but {reason[:1].lower()}{reason[1:]}: {_REMEDY[field]}"
