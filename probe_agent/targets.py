@@ -72,7 +72,7 @@ def _refusal(target: str) -> tuple[ReadingCode, str] | None:
     if len(target) > _MAX_PATH or "\0" in target or not _is_text(target):
         return ReadingCode.BAD_PATH, "too long, or holds what no path may hold"
     if target.startswith("/"):
-        if os.path.normpath(target) != target or target == "/":
+        if os.path.normpath(target) != target or target.startswith("//") or target == "/":
             return ReadingCode.BAD_PATH, "not a plain absolute path"
     elif not scheme_of(target):
         return ReadingCode.BAD_PATH, "not an absolute path"

@@ -1,0 +1,3 @@
+from tests.fixtures.agents import agents, pool
+
+__all__ = ["agents", "pool"]

@@ -1,0 +1,121 @@
+"""A mount that hangs. A stopped child stands in for one that is stuck in the kernel."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from shared.enums import ReadingCode, ReadingStatus
+from tests.fixtures.agents import AgentFactory, AgentProcess, children_of, eventually, is_alive
+
+
+@pytest.fixture
+def pools(tmp_path: Path) -> list[Path]:
+    pools = [tmp_path / "bad", tmp_path / "good"]
+    for pool in pools:
+        pool.mkdir()
+        (pool / "disk").touch()
+    return pools
+
+
+@pytest.fixture
+def agent(agents: AgentFactory, pools: list[Path]) -> AgentProcess:
+    agent = agents("b", pools=pools)
+    agent.start()
+    assert agent.serve is not None
+    eventually(lambda: len(children_of(agent.serve.pid if agent.serve else 0)) == 2)
+    return agent
+
+
+def child_for(agent: AgentProcess, pool: Path) -> int:
+    assert agent.serve is not None
+    return next(
+        pid for pid in children_of(agent.serve.pid) if str(pool) in Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    )
+
+
+def hang(agent: AgentProcess, pool: Path) -> int:
+    pid = child_for(agent, pool)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def test_the_hung_mount_is_unknown_and_the_other_one_is_read(agent: AgentProcess, pools: list[Path]) -> None:
+    hang(agent, pools[0])
+    begun = time.monotonic()
+    bad, good = agent.probe([pool / "disk" for pool in pools], deadline_s=1.0).readings
+    assert time.monotonic() - begun < 1.5
+    assert bad.code in {ReadingCode.TIMED_OUT, ReadingCode.MOUNT_STUCK}
+    assert good.status is ReadingStatus.OK
+
+
+def test_later_callers_are_told_at_once_and_no_second_child_is_made(agent: AgentProcess, pools: list[Path]) -> None:
+    assert agent.serve is not None
+    stuck = hang(agent, pools[0])
+    disk = pools[0] / "disk"
+
+    def code() -> ReadingCode | None:
+        return agent.probe([disk], deadline_s=0.5).readings[0].code
+
+    eventually(lambda: code() is ReadingCode.MOUNT_STUCK)
+    begun = time.monotonic()
+    for _ in range(20):
+        assert code() is ReadingCode.MOUNT_STUCK
+        assert agent.answers()
+        agent.watch()
+    assert time.monotonic() - begun < 2.0
+    assert len(children_of(agent.serve.pid)) == 2
+    assert child_for(agent, pools[0]) == stuck
+
+
+def test_the_watch_says_unknown_for_the_hung_pool_only(agent: AgentProcess, pools: list[Path]) -> None:
+    hang(agent, pools[0])
+
+    def codes() -> list[ReadingCode | None]:
+        return [pool.code for pool in agent.watch().pools]
+
+    eventually(lambda: codes()[0] in {ReadingCode.TIMED_OUT, ReadingCode.MOUNT_STUCK})
+    bad, good = agent.watch().pools
+    assert bad.own is None or bad.own.status is ReadingStatus.UNKNOWN
+    assert good.own is not None
+    assert good.own.status is ReadingStatus.OK
+
+
+def test_a_mount_that_comes_back_is_read_again(agent: AgentProcess, pools: list[Path]) -> None:
+    pid = hang(agent, pools[0])
+    assert agent.probe([pools[0] / "disk"], deadline_s=0.3).readings[0].code
+    os.kill(pid, signal.SIGCONT)
+    eventually(lambda: agent.probe([pools[0] / "disk"]).readings[0].code is None)
+    assert child_for(agent, pools[0]) == pid
+
+
+def test_after_the_patience_the_child_is_replaced(agents: AgentFactory, pools: list[Path]) -> None:
+    agent = agents("b", pools=pools, extra={"PATIENCE": "1"})
+    agent.start()
+    disk = pools[0] / "disk"
+    assert agent.probe([disk]).readings[0].code is None
+    stuck = hang(agent, pools[0])
+    assert agent.probe([disk], deadline_s=0.3).readings[0].code
+    eventually(lambda: agent.probe([disk]).readings[0].code is None)
+    assert not is_alive(stuck)
+    assert child_for(agent, pools[0]) != stuck
+
+
+def test_a_child_that_dies_costs_one_answer(agent: AgentProcess, pools: list[Path]) -> None:
+    os.kill(child_for(agent, pools[0]), signal.SIGKILL)
+    eventually(lambda: agent.probe([pools[0] / "disk"]).readings[0].code is None)
+
+
+@pytest.mark.parametrize("asking", [False, True])
+def test_the_exit_is_prompt_and_leaves_nothing(agent: AgentProcess, pools: list[Path], *, asking: bool) -> None:
+    assert agent.serve is not None
+    children = children_of(agent.serve.pid)
+    hang(agent, pools[0])
+    if asking:
+        agent.probe([pools[0] / "disk"], deadline_s=0.3)
+    begun = time.monotonic()
+    agent.stop_serve()
+    assert time.monotonic() - begun < 4.0
+    eventually(lambda: not any(map(is_alive, children)))

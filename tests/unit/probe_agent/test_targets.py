@@ -1,0 +1,59 @@
+import pytest
+
+from probe_agent.targets import sort_targets
+from shared.enums import ReadingCode
+
+ROOTS = ["/mnt/pool/inner", "/mnt/pool", "/mnt/other"]
+
+
+def test_each_target_goes_to_the_deepest_root_and_duplicates_stay() -> None:
+    targets = ["/mnt/pool/a", "/mnt/pool/inner/b", "/mnt/other/c", "/mnt/pool/a"]
+    assert sort_targets(targets, ROOTS).by_root == {
+        "/mnt/pool": [0, 3],
+        "/mnt/pool/inner": [1],
+        "/mnt/other": [2],
+    }
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/etc/passwd",
+        "/mnt/pool",
+        "/mnt/poolside/x",
+        "/mnt/pool-2/x",
+        "rbd:pool/image",
+    ],
+)
+def test_what_lies_below_no_root_is_refused(target: str) -> None:
+    result = sort_targets([target], ROOTS)
+    assert result.by_root == {}
+    assert result.refused[0][0] is ReadingCode.OUTSIDE_ROOTS
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "",
+        "/",
+        "a",
+        "mnt/pool/a",
+        "/mnt/pool/../../etc/passwd",
+        "/mnt/pool/./a",
+        "/mnt/pool//a",
+        "//mnt/pool/a",
+        "/mnt/pool/a/",
+        "/mnt/pool/a\0b",
+        "/mnt/pool/\udc80",
+        "/mnt/pool/" + "a" * 5000,
+    ],
+)
+def test_what_is_no_plain_path_is_refused(target: str) -> None:
+    result = sort_targets([target], ROOTS)
+    assert result.by_root == {}
+    assert result.refused[0][0] is ReadingCode.BAD_PATH
+
+
+def test_a_refused_target_leaves_the_others_alone() -> None:
+    result = sort_targets(["/etc/passwd", "/mnt/pool/ü"], ROOTS)
+    assert (list(result.refused), result.by_root) == ([0], {"/mnt/pool": [1]})

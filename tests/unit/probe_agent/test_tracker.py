@@ -1,0 +1,120 @@
+"""Rules 3 and 12: ages come from the watcher's own clock, and a failed look is never silence."""
+
+import pytest
+
+from probe_agent.pools import SeenNothingError
+from probe_agent.sampling import Sample
+from probe_agent.tracker import FORGET_AFTER_S, PoolTrack
+from shared.enums import ReadingCode, ReadingStatus
+from shared.protocol import HeartbeatSight
+
+OWN, OTHER = "own-host", "other-host"
+
+
+def a_sample(at: float, counter: int = 1, *, name: str = OTHER, **fields: object) -> Sample:
+    sample = Sample(name, at, None, "", "boot-1", counter)
+    return sample._replace(**fields)
+
+
+class Watch:
+    def __init__(self) -> None:
+        self.pool = PoolTrack("/mnt/p", OWN, "boot-own", stale_after_s=8.0)
+
+    def see(self, *samples: Sample) -> None:
+        self.pool.add(samples, fs_type="nfs4", options="rw")
+
+    def sight(self, now: float) -> HeartbeatSight:
+        return self.pool.sight(now=now).others[OTHER]
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+def test_the_first_sight_of_a_record_is_no_movement(watch: Watch) -> None:
+    watch.see(a_sample(100.0))
+    sight = watch.sight(101.0)
+    assert sight.status is ReadingStatus.OK
+    assert (sight.moved_age_s, sight.sampled_age_s, sight.watched_for_s) == (None, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"counter": 2}, {"counter": 0}, {"boot_id": "boot-2"}, {"withdrawn": True}],
+)
+def test_any_difference_is_movement(watch: Watch, changed: dict[str, object]) -> None:
+    watch.see(a_sample(100.0))
+    watch.see(a_sample(102.0)._replace(**changed))
+    assert watch.sight(103.0).moved_age_s == 1.0
+
+
+def test_an_unmoved_record_grows_old_while_it_is_sampled(watch: Watch) -> None:
+    for at, counter in [(100.0, 1), (102.0, 2), (104.0, 2), (106.0, 2)]:
+        watch.see(a_sample(at, counter))
+    sight = watch.sight(107.0)
+    assert (sight.moved_age_s, sight.sampled_age_s) == (5.0, 1.0)
+
+
+def test_a_failed_look_is_unknown_and_changes_no_age(watch: Watch) -> None:
+    watch.see(a_sample(100.0, 1))
+    watch.see(a_sample(102.0, 2))
+    watch.see(Sample(OTHER, 104.0, ReadingCode.MALFORMED, "torn"))
+    sight = watch.sight(105.0)
+    assert (sight.status, sight.code) == (ReadingStatus.UNKNOWN, ReadingCode.MALFORMED)
+    assert (sight.moved_age_s, sight.sampled_age_s, sight.counter) == (3.0, 3.0, 2)
+
+
+def test_movement_across_a_failed_look_is_seen(watch: Watch) -> None:
+    watch.see(a_sample(100.0, 1))
+    watch.see(Sample(OTHER, 102.0, ReadingCode.IO_ERROR))
+    watch.see(a_sample(104.0, 2))
+    assert watch.sight(104.0).moved_age_s == 0.0
+
+
+def test_a_pool_that_fails_makes_all_its_heartbeats_unknown(watch: Watch) -> None:
+    watch.see(a_sample(100.0), a_sample(100.0, name=OWN, boot_id="boot-own"))
+    watch.pool.fail(SeenNothingError(ReadingCode.MOUNT_STUCK, "stuck"))
+    seen = watch.pool.sight(now=101.0)
+    assert seen.own is not None
+    codes = {seen.code, seen.own.code, seen.others[OTHER].code}
+    assert codes == {ReadingCode.MOUNT_STUCK}
+    assert seen.own.status is ReadingStatus.UNKNOWN
+
+
+def test_a_watch_that_stopped_looking_does_not_claim_to_know(watch: Watch) -> None:
+    watch.see(a_sample(100.0))
+    assert watch.sight(107.9).status is ReadingStatus.OK
+    assert watch.sight(108.1).code is ReadingCode.TIMED_OUT
+
+
+def test_before_the_first_look_nothing_is_known(watch: Watch) -> None:
+    seen = watch.pool.sight(now=1.0)
+    assert (seen.status, seen.own, seen.others) == (ReadingStatus.UNKNOWN, None, {})
+
+
+def test_the_own_record_of_another_boot_is_no_positive_control(watch: Watch) -> None:
+    watch.see(a_sample(100.0, name=OWN))
+    own = watch.pool.sight(now=101.0).own
+    assert own is not None
+    assert own.code is ReadingCode.FOREIGN
+
+
+def test_only_the_subject_is_told_when_asked_for(watch: Watch) -> None:
+    watch.see(a_sample(100.0), a_sample(100.0, name="third-host"))
+    assert list(watch.pool.sight(now=100.0, only=OTHER).others) == [OTHER]
+    assert watch.pool.sight(now=100.0, only="nobody").others == {}
+
+
+def test_a_missing_record_is_unknown_first_and_forgotten_much_later(watch: Watch) -> None:
+    watch.see(a_sample(100.0))
+    watch.see(Sample(OTHER, 102.0, ReadingCode.MISSING))
+    assert watch.sight(103.0).code is ReadingCode.MISSING
+    watch.see(Sample(OTHER, 101.0 + FORGET_AFTER_S, ReadingCode.MISSING))
+    assert watch.pool.sight(now=5000.0).others == {}
+
+
+def test_known_records_are_looked_at_by_name_the_own_one_first(watch: Watch) -> None:
+    assert watch.pool.known == [OWN]
+    watch.see(a_sample(1.0), a_sample(1.0, name=OWN))
+    assert watch.pool.known == [OWN, OTHER]
