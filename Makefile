@@ -58,5 +58,9 @@ bench: .venv/.dev-ready ## Measure decisions, rounds and claims at scale
 
 .PHONY: clean
 clean: ## Remove everything that was made here
+	@# As root in a private folder the demo's database lives elsewhere, behind a link.
+	@for link in .hostfence/postgres .hostfence/*/postgres; do case "$$(readlink "$$link")" in \
+		/var/lib/hostfence/relocated/?*) rm -rf "$$(readlink "$$link")" ;; esac; done
+	@rm -rf .hostfence
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
