@@ -61,7 +61,7 @@ def decide(
         return Decision(verb=Verb.RECOVER, reasons=back)
     if judgement.verdict is not Verdict.DEAD or not dead_enough(incident.tally, policy):
         return _go_on_or_hold(incident, judgement, policy, refused, now)
-    if disks.known and disks.vm_count == 0:
+    if disks.known and not disks.vms and not incident.vms:
         return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.NOTHING_TO_RELEASE))
     match policy.action:
         case Action.NONE:

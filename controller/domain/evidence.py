@@ -113,7 +113,8 @@ class DiskList:
     uncheckable: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     cloud_heartbeats: tuple[str, ...] = ()
-    vm_count: int = 0
+    vms: tuple[str, ...] = ()
+    """Names of all VMs the inventory places on the host, whatever their storage."""
     pool_roots: tuple[str, ...] = ()
     """Every checkable pool of the host's cluster."""
 

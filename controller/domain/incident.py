@@ -137,6 +137,8 @@ class Incident:
     newest: NewestRound | None = None
     life_at: datetime | None = None
     cloud_seen_down: bool = False
+    vms: tuple[str, ...] = ()
+    """Names of the VMs at first suspicion: the cloud may forget where they ran once it calls them stopped."""
     boot_id: str = ""
     """The host's boot id before the silence, where a heartbeat told it."""
     action: Action | None = None

@@ -1,0 +1,1 @@
+"""What manages the virtual machines, behind one small port."""

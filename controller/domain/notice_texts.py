@@ -1,0 +1,274 @@
+"""What each kind of notice says: one table, kind -> severity, headline and three texts. Read by ``notices``.
+
+Written for a person woken at 3 am: what is the case, what happens next, how to stop it. Braces are filled in by the
+builders; every text ends a sentence.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.domain.model import EffectKind, Severity
+
+
+class NoticeKind(StrEnum):
+    """Every decision people are told of."""
+
+    OPENED = "opened"
+    HELD = "held"
+    HOLD_CHANGED = "hold_changed"
+    REMINDER = "reminder"
+    CONTRADICTION = "contradiction"
+    OTHER_HOST_VANISHED = "other_host_vanished"
+    WOULD_HAVE_FENCED = "would_have_fenced"
+    ACTION_NONE = "action_none"
+    BLINK = "blink"
+    NOTHING_TO_RELEASE = "nothing_to_release"
+    FENCING = "fencing"
+    OFF_PROVEN = "off_proven"
+    FENCED = "fenced"
+    FENCED_IN_PART = "fenced_in_part"
+    STAYS_OFF = "stays_off"
+    RECOVERED = "recovered"
+    CANCELLED = "cancelled"
+    ACKNOWLEDGED = "acknowledged"
+    RETURNED = "returned"
+    PLACED_ELSEWHERE = "placed_elsewhere"
+    QUARANTINE_FAILED = "quarantine_failed"
+    UNQUARANTINE_FAILED = "unquarantine_failed"
+    RELEASE_FAILED = "release_failed"
+    BLINK_FAILED = "blink_failed"
+    BLINK_OFF_FAILED = "blink_off_failed"
+    POWER_ON_FAILED = "power_on_failed"
+    BMC_TEST_FAILED = "bmc_test_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The words of one kind. ``headline`` goes into subjects and lists."""
+
+    severity: Severity
+    headline: str
+    what: str
+    next: str
+    how_to_stop: str
+
+
+_NOTHING = "Nothing is under way, so there is nothing to stop."
+_CANCEL = "Cancel the incident on its page, or pause fencing for the host, its cluster or everything."
+_TOO_LATE = (
+    "A command on its way cannot be called back. Pausing fencing stops any further one. If the wrong machine "
+    "went down, pause everything first."
+)
+_CLOSED = (
+    "The incident is closed. hostfence watches this host again once it has been seen healthy or a person re-arms it."
+)
+_HOLD = "{hold_next}"
+_HOLD_STOP = "{hold_stop}"
+
+TEXTS: dict[NoticeKind, Texts] = {
+    NoticeKind.OPENED: Texts(
+        Severity.INFO,
+        "silent, being checked",
+        "{host} has been silent since {since}. Its neighbors are checking whether it is dead.",
+        "If it turns out to be alive, nothing happens to it. If not, you are told what hostfence decides.",
+        _CANCEL,
+    ),
+    NoticeKind.HELD: Texts(
+        Severity.WARNING,
+        "held",
+        "{host} has been silent since {since}, and hostfence is holding: it leaves the host alone for now. {vms}",
+        _HOLD,
+        _HOLD_STOP,
+    ),
+    NoticeKind.HOLD_CHANGED: Texts(
+        Severity.WARNING,
+        "held for a new reason",
+        "{host} is still held (silent since {since}), and there is a new reason: {new}. {vms}",
+        _HOLD,
+        _HOLD_STOP,
+    ),
+    NoticeKind.REMINDER: Texts(
+        Severity.WARNING,
+        "still held",
+        "{host} has been held for {age} (silent since {since}). {vms}",
+        _HOLD,
+        _HOLD_STOP,
+    ),
+    NoticeKind.CONTRADICTION: Texts(
+        Severity.CRITICAL,
+        "evidence contradicts itself",
+        "{host}: the evidence contradicts itself. It was to be powered off, and something still shows life, or it "
+        "booted again. hostfence lets none of its machines start elsewhere now. {vms}",
+        _HOLD,
+        _HOLD_STOP,
+    ),
+    NoticeKind.OTHER_HOST_VANISHED: Texts(
+        Severity.CRITICAL,
+        "another host vanished: wrong BMC?",
+        "Another host vanished at the moment the power of {host} was cut. The BMC configured for {host} may belong to "
+        "that other machine. hostfence stops all fencing. {vms}",
+        _HOLD,
+        _HOLD_STOP,
+    ),
+    NoticeKind.WOULD_HAVE_FENCED: Texts(
+        Severity.WARNING,
+        "dead; would have been fenced",
+        "{host} is dead (silent since {since}). hostfence would have {done}, but did nothing. {vms}",
+        "Nothing more happens by itself: look after the host and its machines yourself. " + _CLOSED,
+        _NOTHING + " To let hostfence act next time, set mode to enforce for everything, the cluster and the host.",
+    ),
+    NoticeKind.ACTION_NONE: Texts(
+        Severity.CRITICAL,
+        "dead; nothing is done",
+        "{host} is dead (silent since {since}). The action set for it is to tell you and leave it alone. {vms}",
+        "Nothing more happens by itself: look after the host and its machines yourself. " + _CLOSED,
+        _NOTHING,
+    ),
+    NoticeKind.BLINK: Texts(
+        Severity.CRITICAL,
+        "dead; its LED blinks",
+        "{host} is dead (silent since {since}). The action set for it is to light its LED and leave it alone. {vms}",
+        "Nothing more happens by itself: look after the host and its machines yourself. " + _CLOSED,
+        _NOTHING + " The LED can be switched off on the host's page.",
+    ),
+    NoticeKind.NOTHING_TO_RELEASE: Texts(
+        Severity.WARNING,
+        "dead, no machines on it",
+        "{host} is dead (silent since {since}). No virtual machine ran on it, so its power is left as it is.",
+        "Nothing more happens by itself. " + _CLOSED,
+        _NOTHING,
+    ),
+    NoticeKind.FENCING: Texts(
+        Severity.WARNING,
+        "dead; power is being cut",
+        "{host} is dead (silent since {since}). hostfence is cutting its power now. {vms}",
+        "hostfence reads the power state until it is proven off. Only then may the machines start on other hosts{then}. "
+        "If it cannot be proven, hostfence holds and tells you.",
+        _TOO_LATE,
+    ),
+    NoticeKind.OFF_PROVEN: Texts(
+        Severity.INFO,
+        "power proven off",
+        "The power of {host} is proven off: its BMC said so in {reads} reads in a row.",
+        "hostfence now lets its virtual machines start on other hosts. You are told when that is done.",
+        "Pause fencing to stop further commands. Do not switch {host} on before its machines have started elsewhere.",
+    ),
+    NoticeKind.FENCED: Texts(
+        Severity.INFO,
+        "fenced",
+        "{host} is off and its virtual machines have been released. None of them failed to start. {vms}",
+        "{after}",
+        _NOTHING,
+    ),
+    NoticeKind.FENCED_IN_PART: Texts(
+        Severity.CRITICAL,
+        "fenced, but machines did not start",
+        "{host} is off and its virtual machines have been released, but these did not start elsewhere: {not_started}.",
+        "Start them by hand; the host is off, so that is safe as long as it stays off. {after}",
+        _NOTHING,
+    ),
+    NoticeKind.STAYS_OFF: Texts(
+        Severity.WARNING,
+        "stays off: fenced again and again",
+        "{host} was fenced {fences} times within 24 hours, so hostfence does not switch it on again.",
+        "It stays off until a person switches it on.",
+        _NOTHING,
+    ),
+    NoticeKind.RECOVERED: Texts(
+        Severity.INFO,
+        "back",
+        "{host} is back. It had been silent since {since}.",
+        "The incident is closed, and nothing was done to the host's power.{unquarantine}",
+        _NOTHING,
+    ),
+    NoticeKind.CANCELLED: Texts(
+        Severity.INFO,
+        "incident cancelled",
+        '{by} cancelled the incident of {host}, saying: "{said}".',
+        _CLOSED + "{unquarantine}",
+        _NOTHING,
+    ),
+    NoticeKind.ACKNOWLEDGED: Texts(
+        Severity.WARNING,
+        "acknowledged as off",
+        '{by} vouched that {host} is off, saying: "{said}".',
+        "hostfence lets its virtual machines start on other hosts, unless the host shows a sign of life. {vms}",
+        "If {host} is not off for certain: pause fencing at once and pull its plug. Two running copies of a machine "
+        "destroy its disk.",
+    ),
+    NoticeKind.RETURNED: Texts(
+        Severity.INFO,
+        "returned",
+        "{host} is up again after having been fenced, and has been healthy for long enough.",
+        "It takes part again: its quarantine is being undone, and hostfence watches it as before.",
+        "To keep it out, put it in maintenance.",
+    ),
+    NoticeKind.PLACED_ELSEWHERE: Texts(
+        Severity.CRITICAL,
+        "machines placed on another host before proof",
+        "The cloud now places machines of {host} on other hosts although {host} is not proven off: {where}. They may be "
+        "running twice.",
+        "hostfence leaves their disks out of the evidence and goes on with the rest.",
+        "Check at once where these machines run, and stop the second copy. Cancel the incident to stop hostfence.",
+    ),
+    NoticeKind.QUARANTINE_FAILED: Texts(
+        Severity.WARNING,
+        "quarantine failed",
+        "{host} could not be quarantined: {said}. The cloud may restart its machines elsewhere before its power is off.",
+        "The incident goes on all the same; hostfence keeps trying until it is closed.",
+        "Disable the host in the cloud by hand. " + _CANCEL,
+    ),
+    NoticeKind.UNQUARANTINE_FAILED: Texts(
+        Severity.WARNING,
+        "quarantine could not be undone",
+        "The quarantine of {host} could not be undone: {said}. It may still be disabled in the cloud.",
+        "hostfence keeps trying for a while and then gives up.",
+        "Enable the host in the cloud by hand, or leave it out on purpose.",
+    ),
+    NoticeKind.RELEASE_FAILED: Texts(
+        Severity.CRITICAL,
+        "machines could not be released",
+        "{host} is off, but the cloud did not let its machines start elsewhere: {said}. {vms}",
+        "hostfence keeps trying for a while, then it holds.",
+        "Start the machines by hand: that is safe as long as {host} stays off.",
+    ),
+    NoticeKind.BLINK_FAILED: Texts(
+        Severity.INFO,
+        "LED could not be lit",
+        "The LED of {host} could not be lit: {said}.",
+        "hostfence keeps trying for a while and then gives up.",
+        _NOTHING,
+    ),
+    NoticeKind.BLINK_OFF_FAILED: Texts(
+        Severity.INFO,
+        "LED could not be switched off",
+        "The LED of {host} could not be switched off: {said}.",
+        "hostfence keeps trying for a while and then gives up.",
+        _NOTHING,
+    ),
+    NoticeKind.POWER_ON_FAILED: Texts(
+        Severity.WARNING,
+        "could not be switched on again",
+        "{host} was fenced, and could not be switched on again: {said}.",
+        "hostfence keeps trying for a while and then leaves it off. Its machines are not affected.",
+        "To keep it off, pause fencing for the host.",
+    ),
+    NoticeKind.BMC_TEST_FAILED: Texts(
+        Severity.WARNING,
+        "BMC does not work",
+        "The BMC of {host} failed its test ({code}): {said}. If this host died now, hostfence could not fence it.",
+        "hostfence goes on testing it and tells you only if it fails in another way.",
+        "Correct the BMC's address or credentials on the host's page and press Test.",
+    ),
+}
+"""Every :class:`NoticeKind` there is."""
+
+EFFECT_FAILED: dict[EffectKind, NoticeKind] = {
+    EffectKind.QUARANTINE: NoticeKind.QUARANTINE_FAILED,
+    EffectKind.UNQUARANTINE: NoticeKind.UNQUARANTINE_FAILED,
+    EffectKind.RELEASE: NoticeKind.RELEASE_FAILED,
+    EffectKind.BLINK: NoticeKind.BLINK_FAILED,
+    EffectKind.BLINK_OFF: NoticeKind.BLINK_OFF_FAILED,
+    EffectKind.POWER_ON: NoticeKind.POWER_ON_FAILED,
+}
+"""Which notice tells of a side effect that could not be had."""

@@ -1,0 +1,1 @@
+"""What happens by itself: the loops, and one step module per open state."""

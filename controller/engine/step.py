@@ -1,0 +1,79 @@
+"""One claimed incident in the hands of one worker: read the scene, look, and apply only while the lease is ours.
+
+Carries rule 9: :meth:`Step.change` opens its transaction only if the token still holds; a lost lease drops the work.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from controller.domain.incident import Incident
+from controller.services.scene import Scene, read_scene
+from controller.services.transition import Change
+from controller.services.world import World
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+LEASE = timedelta(seconds=30)
+"""How long a worker may take between two signs of life; longer than any round or BMC deadline."""
+
+
+class LeaseLost(Exception):  # noqa: N818 - an expected end of the work, not an error
+    """Somebody else has the incident now: what was found is dropped."""
+
+
+@dataclass(slots=True)
+class Claimed:
+    """The change in hand: put the new incident into ``incident``; it is saved when the block ends."""
+
+    change: Change
+    incident: Incident
+    ends: bool = True
+    """False keeps the lease: the step goes on after this transaction."""
+
+    @property
+    def now(self) -> "datetime":
+        """Hostfence time of this transaction."""
+        return self.change.now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A claim: the incident as it was when claimed, and the lease on it."""
+
+    world: World
+    incident: Incident
+    token: str
+    leased_at: float
+    """CLOCK_BOOTTIME seconds when the lease was taken."""
+
+    async def scene(self) -> Scene:
+        """The host among its neighbors, in a transaction of its own."""
+        async with self.world.store.transaction() as tx:
+            return await read_scene(tx, self.incident.host_id)
+
+    @asynccontextmanager
+    async def change(self, scene: Scene, *, guarded: bool = False) -> AsyncIterator[Claimed]:
+        """One guarded transaction on the incident *as it is now* (a report may have changed it meanwhile).
+
+        ``guarded``: serialised with all other intents. Raises :class:`LeaseLost` before anything is written.
+        """
+        async with self.world.store.transaction() as tx:
+            if guarded:
+                await tx.guard()
+            current = await tx.incident_for_update(self.incident.id, token=self.token)
+            if current is None or not current.open:
+                raise LeaseLost
+            now = await self.world.clock.now()
+            change = Change(self.world, tx, now, scene.host, scene.policy)
+            claimed = Claimed(change, current)
+            yield claimed
+            after = replace(claimed.incident, failures=0)
+            await tx.save_incident(after, end_lease=claimed.ends)
+
+    def lease_ends(self) -> float:
+        """CLOCK_BOOTTIME seconds after which nothing may be sent under this lease."""
+        return self.leased_at + LEASE.total_seconds()

@@ -1,0 +1,116 @@
+"""CHECKING: one round, one verdict, one decision.
+
+Carries rules 2, 3 and 10 by handing what was seen to the pure core and following what it says.
+"""
+
+from dataclasses import replace
+
+from controller.domain import notices
+from controller.domain.decision import Decision, Verb, decide, is_back, wants_quarantine
+from controller.domain.evidence import CloudSays, RoundFacts, Verdict
+from controller.domain.incident import Incident, State
+from controller.domain.model import EffectKind
+from controller.domain.policy import Action
+from controller.domain.reasons import Reason
+from controller.domain.safeguards import refusals
+from controller.engine.step import Claimed, Step
+from controller.services.look import look
+from controller.services.rounds import judged, keep_round
+from controller.services.scene import Scene, read_cluster_facts
+from controller.services.telling import tell
+from controller.services.transition import Change
+
+
+async def run(step: Step) -> None:
+    """One round."""
+    scene = await step.scene()
+    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    async with step.change(scene) as claimed:
+        change = claimed.change
+        judgement = judged(claimed.incident, facts, scene.policy)
+        incident = await keep_round(change, claimed.incident, facts, judgement, counts=True)
+        incident = await tell_elsewhere(change, incident, facts)
+        refused = await refused_now(change, incident, scene, facts.cloud)
+        back = is_back(judgement, incident=incident, cloud=facts.cloud)
+        dead = judgement.verdict is Verdict.DEAD
+        if not back and wants_quarantine(incident, scene.policy, refused, now_dead=dead):
+            await change.effect(incident, EffectKind.QUARANTINE)
+            incident = replace(incident, quarantined=True)
+        decision = decide(
+            incident,
+            judgement,
+            scene.policy,
+            disks=facts.disks,
+            back=back,
+            refused=refused,
+            now=claimed.now,
+        )
+        await _follow(claimed, incident, decision)
+
+
+async def refused_now(
+    change: Change, incident: Incident, scene: Scene, cloud: CloudSays
+) -> tuple[Reason, ...]:
+    """Every safeguard's refusal, on facts of this transaction."""
+    facts = await read_cluster_facts(change.tx, change.world, scene, now=change.now, cloud=cloud)
+    return refusals(incident, facts, scene.policy, now=change.now)
+
+
+async def tell_elsewhere(change: Change, incident: Incident, facts: RoundFacts) -> Incident:
+    """A VM that the cloud now runs elsewhere while its old host is unfenced: two writers are possible. Said once, loudly."""
+    if not facts.disks.elsewhere or Reason.PLACED_ELSEWHERE in incident.told:
+        return incident
+    await change.note(
+        incident,
+        "placed_elsewhere",
+        reasons=(Reason.PLACED_ELSEWHERE,),
+        text=", ".join(facts.disks.elsewhere),
+    )
+    notice = notices.placed_elsewhere(
+        incident, change.host, vms=facts.disks.elsewhere, now=change.now
+    )
+    await tell(change.tx, notice)
+    return replace(incident, told=incident.told | {Reason.PLACED_ELSEWHERE})
+
+
+async def _follow(claimed: Claimed, incident: Incident, decision: Decision) -> None:
+    change = claimed.change
+    match decision.verb:
+        case Verb.RECOVER:
+            claimed.incident = await change.move(
+                incident,
+                State.RECOVERED,
+                reasons=decision.reasons,
+                notice=notices.recovered(
+                    incident, change.host, reasons=decision.reasons, now=change.now
+                )
+                if incident.told
+                else None,
+            )
+        case Verb.GO_ON:
+            claimed.incident = replace(
+                incident,
+                reasons=decision.reasons,
+                next_step_at=change.now + change.policy.check_interval,
+            )
+        case Verb.FENCE:
+            claimed.incident = await change.move(
+                replace(incident, action=decision.action), State.FENCING, reasons=decision.reasons
+            )
+        case Verb.NOTIFY:
+            claimed.incident = await _notify(change, incident, decision)
+        case Verb.HOLD:
+            claimed.incident = await change.move(incident, State.HELD, reasons=decision.reasons)
+
+
+async def _notify(change: Change, incident: Incident, decision: Decision) -> Incident:
+    if decision.action is Action.BLINK:
+        await change.effect(incident, EffectKind.BLINK)
+    return await change.move(
+        incident,
+        State.NOTIFIED,
+        reasons=decision.reasons,
+        notice=notices.found_dead(
+            incident, change.host, reasons=decision.reasons, now=change.now
+        ),
+    )

@@ -1,0 +1,282 @@
+"""RELEASING: with a proof (or a person's word) in hand, look once more for life, then let the VMs start elsewhere.
+
+Carries rule 1: the release's intent is stored only with an *off* read at most 30 s old, or an acknowledgement, and no sign of life
+since; unknown is not silent, the release waits.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from controller.cloud.base import EffectResult
+from controller.domain import notices
+from controller.domain.evidence import RoundFacts, Verdict
+from controller.domain.incident import Incident, State
+from controller.domain.model import Attempt, Effect, EffectKind, EffectStatus, Level, Pause
+from controller.domain.policy import Action, Policy
+from controller.domain.power import Accepted, PowerAction, PowerState
+from controller.domain.proof import Standing, fresh, note_read
+from controller.domain.reasons import LIFE, Reason
+from controller.domain.safeguards import SYSTEM, bmc_seen_on
+from controller.domain.watch import Seen, vanished
+from controller.engine.step import Claimed, Step
+from controller.engine.steps.verifying import life_since
+from controller.services.look import deadline_s, look
+from controller.services.rounds import judged, keep_round
+from controller.services.scene import Scene, bmc_target
+from controller.services.telling import tell
+from controller.services.transition import Change
+
+OFF_READ_WITHIN = timedelta(seconds=30)
+LIVED_BEFORE = timedelta(seconds=60)
+"""A heartbeat that moved within this before the command and not since belongs to a host that may have been hit instead."""
+
+
+async def run(step: Step) -> None:
+    """One look; when nothing speaks against it, the release."""
+    scene = await step.scene()
+    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    others = await _watch_others(step, scene)
+    effect = await _intend(step, scene, facts, others)
+    if effect is None:
+        return
+    result = await step.world.cloud.release(scene.host, step.incident.vms)
+    on = await _keep_result(step, scene, effect, result)
+    if on is not None:
+        await _power_on(step, scene, on)
+
+
+async def _watch_others(step: Step, scene: Scene) -> tuple[Seen, ...]:
+    deadline = min(2.0, deadline_s(scene.policy))
+    return tuple(
+        [
+            await step.world.probing.watch(host, deadline_s=deadline)
+            for host in scene.witnesses.asked
+        ]
+    )
+
+
+async def _intend(
+    step: Step, scene: Scene, facts: RoundFacts, others: tuple[Seen, ...]
+) -> Effect | None:
+    async with step.change(scene) as claimed:
+        change = claimed.change
+        judgement = judged(claimed.incident, facts, scene.policy)
+        incident = await keep_round(change, claimed.incident, facts, judgement, counts=False)
+        incident = await _note_power(change, incident, facts)
+        life = tuple(r for r in judgement.reasons if r in LIFE)
+        if life or life_since_off(incident):
+            await contradicted(claimed, incident, (Reason.CONTRADICTION, *life))
+            return None
+        gone = _vanished(incident, others, scene.policy, now=claimed.now)
+        if gone is not None and gone[1]:
+            await _stop_everything(claimed, incident, gone[0])
+            return None
+        wait = _why_wait(incident, facts, judgement.verdict, judgement.reasons, claimed.now)
+        if gone is not None:
+            wait = (*wait, Reason.OTHER_HOST_VANISHED)
+        if wait:
+            await _wait(claimed, incident, wait, scene.policy)
+            return None
+        claimed.incident = replace(incident, next_step_at=claimed.now)
+        claimed.ends = False
+        return await change.effect(incident, EffectKind.RELEASE)
+
+
+async def _note_power(change: Change, incident: Incident, facts: RoundFacts) -> Incident:
+    if facts.power is None or incident.acknowledged is not None:
+        return incident
+    health = await change.tx.health(incident.host_id)
+    standing = Standing(on_seen_alive=bmc_seen_on(health, change.policy))
+    return replace(
+        incident,
+        proof=note_read(
+            incident.proof, facts.power, at=change.now, standing=standing, policy=change.policy
+        ),
+    )
+
+
+def life_since_off(incident: Incident) -> bool:
+    """Life after the command, the proof or the acknowledgement."""
+    if incident.acknowledged is not None:
+        return incident.life_at is not None and incident.life_at > incident.acknowledged.at
+    return life_since(incident)
+
+
+def _why_wait(
+    incident: Incident,
+    facts: RoundFacts,
+    verdict: Verdict,
+    reasons: tuple[Reason, ...],
+    now: datetime,
+) -> tuple[Reason, ...]:
+    if incident.acknowledged is not None:
+        return (Reason.KERNEL_ANSWERS,) if Reason.KERNEL_ANSWERS in reasons else ()
+    if not fresh(incident.proof, now=now, within=OFF_READ_WITHIN):
+        return (Reason.OFF_NOT_PROVEN,)
+    if facts.power is None or facts.power.state is not PowerState.OFF:
+        return (Reason.BMC_UNREACHABLE,)
+    return () if verdict is Verdict.DEAD else reasons
+
+
+async def _wait(
+    claimed: Claimed, incident: Incident, why: tuple[Reason, ...], policy: Policy
+) -> None:
+    """A voided proof goes back to reading; anything else waits here, within the checking limit."""
+    change = claimed.change
+    if incident.acknowledged is None and incident.proof.proven_at is None:
+        claimed.incident = await change.move(incident, State.VERIFYING, reasons=why)
+    elif claimed.now - incident.entered_at >= policy.checking_limit:
+        claimed.incident = await change.move(incident, State.HELD, reasons=why)
+    else:
+        claimed.incident = replace(
+            incident, reasons=why, next_step_at=claimed.now + policy.read_spacing
+        )
+
+
+async def contradicted(claimed: Claimed, incident: Incident, why: tuple[Reason, ...]) -> None:
+    """Something of the host lives although its power is said to be off: its cluster holds until a person has looked."""
+    change = claimed.change
+    await _pause(change, Level.CLUSTER, incident.cluster_id, Reason.CONTRADICTION)
+    claimed.incident = await change.move(incident, State.HELD, reasons=why)
+
+
+async def _stop_everything(
+    claimed: Claimed, incident: Incident, hosts: tuple[str, ...]
+) -> None:
+    change = claimed.change
+    await _pause(change, Level.GLOBAL, "", Reason.OTHER_HOST_VANISHED)
+    claimed.incident = await change.move(
+        incident,
+        State.HELD,
+        reasons=(Reason.OTHER_HOST_VANISHED, Reason.CONTRADICTION),
+        data={"vanished": list(hosts)},
+    )
+
+
+async def _pause(change: Change, level: Level, owner_id: str, reason: Reason) -> None:
+    await change.tx.save_pause(
+        Pause(
+            id=change.world.new_id(),
+            level=level,
+            owner_id=owner_id,
+            reason=reason,
+            by=SYSTEM,
+            created_at=change.now,
+        )
+    )
+
+
+def _vanished(
+    incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime
+) -> tuple[tuple[str, ...], bool] | None:
+    """(hosts, sure): hosts that fell silent with the command; sure once the window is over. None: all others live on."""
+    if incident.command.last_at is None:
+        return None
+    age = now - incident.command.last_at
+    hosts = vanished(
+        others,
+        but=incident.host_id,
+        command_age=age.total_seconds(),
+        before=LIVED_BEFORE.total_seconds(),
+        answering=frozenset(s.host_id for s in others if s.answered),
+    )
+    return (hosts, age > policy.vanish_window) if hosts else None
+
+
+async def _keep_result(
+    step: Step, scene: Scene, effect: Effect, result: EffectResult
+) -> Attempt | None:
+    """Store what became of the release. Returns the intent of the power-on where a reboot is to be finished."""
+    async with step.change(scene) as claimed:
+        change, incident = claimed.change, claimed.incident
+        await change.tx.save_effect(
+            replace(
+                effect,
+                status=EffectStatus.DONE if result.done else EffectStatus.FAILED,
+                tries=effect.tries + 1,
+                next_try_at=None,
+                finished_at=claimed.now,
+                said=result.said,
+            )
+        )
+        if not result.done:
+            await _release_failed(claimed, incident, result, scene.policy)
+            return None
+        incident = replace(incident, released_at=claimed.now)
+        if not _wants_on(incident):
+            claimed.incident = await _fenced(change, incident, result)
+            return None
+        on = _on_attempt(change, incident, scene)
+        await change.tx.add_attempt(on)
+        claimed.incident = await _fenced(change, replace(incident, sent_on=True), result)
+        claimed.ends = True
+        return on
+
+
+def _wants_on(incident: Incident) -> bool:
+    """Only a host whose off this incident sent is powered on again."""
+    return incident.action is Action.REBOOT and incident.command.may_have_been_sent
+
+
+async def _fenced(change: Change, incident: Incident, result: EffectResult) -> Incident:
+    return await change.move(
+        incident,
+        State.FENCED,
+        reasons=(Reason.ACKNOWLEDGED,) if incident.acknowledged else (Reason.PROVEN_OFF,),
+        data={"said": result.said, "not_started": list(result.not_started)},
+        notice=notices.fenced(
+            incident, change.host, not_started=result.not_started, now=change.now
+        ),
+    )
+
+
+async def _release_failed(
+    claimed: Claimed, incident: Incident, result: EffectResult, policy: Policy
+) -> None:
+    change = claimed.change
+    await change.note(
+        incident, "release_failed", reasons=(Reason.RELEASE_FAILED,), data={"said": result.said}
+    )
+    await _wait(claimed, incident, (Reason.RELEASE_FAILED,), policy)
+
+
+def _on_attempt(change: Change, incident: Incident, scene: Scene) -> Attempt:
+    return Attempt(
+        id=change.world.new_id(),
+        host_id=incident.host_id,
+        cluster_id=incident.cluster_id,
+        incident_id=incident.id,
+        action=PowerAction.ON,
+        bmc_identity=scene.policy.bmc.identity,
+        actor=change.actor,
+        automatic=True,
+        takes_slot=False,
+        intended_at=change.now,
+    )
+
+
+async def _power_on(step: Step, scene: Scene, attempt: Attempt) -> None:
+    """Finish a reboot. The VMs are released already, and the host is quarantined until it is stable: nothing waits for it."""
+    outcome = await step.world.power.act(
+        bmc_target(scene.policy),
+        PowerAction.ON,
+        deadline_s=15.0,
+        not_after=step.lease_ends(),
+    )
+    async with step.world.store.transaction() as tx:
+        now = await step.world.clock.now()
+        await tx.save_attempt(
+            replace(
+                attempt,
+                finished_at=now,
+                accepted=outcome.accepted,
+                code=outcome.code,
+                said=outcome.said,
+            )
+        )
+        incident = await tx.incident(attempt.incident_id or "")
+        if incident is not None and outcome.accepted is not Accepted.YES:
+            await tell(
+                tx,
+                notices.power_on_failed(incident, scene.host, said=outcome.said, now=now),
+            )

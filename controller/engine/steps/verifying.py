@@ -1,0 +1,97 @@
+"""VERIFYING: read the power state until it is proven off, contradicted, or out of time. Never sends.
+
+Carries rules 1 and 6 (only spaced, consecutive, countable reads prove) and rule 9 (a further command needs FENCING again: a fresh
+read, a fresh dead round, the budget).
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from controller.domain import notices
+from controller.domain.incident import Incident, State
+from controller.domain.policy import Policy
+from controller.domain.power import PowerState
+from controller.domain.proof import Standing, note_read, why_off_does_not_count
+from controller.domain.reasons import Reason
+from controller.domain.safeguards import bmc_seen_on
+from controller.engine.step import Claimed, Step
+from controller.services.look import deadline_s, read_power
+from controller.services.telling import tell
+
+
+async def run(step: Step) -> None:
+    """One read of the power state, and one question to the host's own address."""
+    scene = await step.scene()
+    deadline = deadline_s(scene.policy)
+    own = await step.world.probing.watch(scene.host, deadline_s=min(2.0, deadline))
+    reading = await read_power(step.world, scene.policy, deadline)
+    async with step.change(scene) as claimed:
+        change, incident = claimed.change, claimed.incident
+        if own.answered or life_since(incident):
+            reasons = (Reason.CONTRADICTION, Reason.AGENT_ANSWERS)
+            claimed.incident = await change.move(
+                incident, State.HELD, reasons=reasons[: 2 if own.answered else 1]
+            )
+            return
+        if reading is None:
+            claimed.incident = await change.move(
+                incident, State.HELD, reasons=(Reason.NOT_CONFIGURED,)
+            )
+            return
+        health = await change.tx.health(incident.host_id)
+        standing = Standing(on_seen_alive=bmc_seen_on(health, scene.policy))
+        proof = note_read(
+            incident.proof, reading, at=claimed.now, standing=standing, policy=scene.policy
+        )
+        incident = replace(incident, proof=proof)
+        await change.note(
+            incident,
+            "power_read",
+            text=f"power state {reading.state}",
+            data={"state": reading.state, "code": reading.code, "said": reading.said,
+                  "off_reads": proof.reads},
+        )
+        if proof.proven_at is not None:
+            await tell(change.tx, notices.proven_off(incident, change.host, now=claimed.now))
+            claimed.incident = await change.move(
+                incident, State.RELEASING, reasons=(Reason.PROVEN_OFF,)
+            )
+            return
+        await _not_yet(claimed, incident, standing, scene.policy)
+
+
+def life_since(incident: Incident) -> bool:
+    """True when any sign of life came after the last command (or, without one, after this state began)."""
+    since = incident.command.last_at or incident.entered_at
+    return incident.life_at is not None and incident.life_at > since
+
+
+async def _not_yet(
+    claimed: Claimed, incident: Incident, standing: Standing, policy: Policy
+) -> None:
+    now, change = claimed.now, claimed.change
+    if now < _deadline(incident, policy):
+        claimed.incident = replace(incident, next_step_at=now + policy.read_spacing)
+        return
+    budget = incident.command.count < policy.max_commands_per_incident
+    if incident.proof.last_state is PowerState.ON and budget:
+        claimed.incident = await change.move(
+            incident, State.FENCING, reasons=(Reason.OFF_NOT_PROVEN,)
+        )
+        return
+    why = why_off_does_not_count(incident.proof, at=now, standing=standing, policy=policy)
+    reasons = [Reason.OFF_NOT_PROVEN, *why]
+    if incident.proof.last_state is PowerState.UNKNOWN:
+        reasons.append(Reason.BMC_UNREACHABLE)
+    if incident.proof.last_state is PowerState.ON and not budget:
+        reasons.append(Reason.COMMAND_BUDGET)
+    claimed.incident = await change.move(incident, State.HELD, reasons=tuple(reasons))
+
+
+def _deadline(incident: Incident, policy: Policy) -> datetime:
+    """``off_deadline`` after the state began, longer while a device that was out of reach settles."""
+    end = incident.entered_at + policy.off_deadline
+    if incident.proof.unreachable_at is not None and incident.proof.last_state is PowerState.OFF:
+        settled = incident.proof.unreachable_at + policy.bmc_settle
+        end = max(end, settled + policy.off_reads * policy.read_spacing + policy.check_interval)
+    return end

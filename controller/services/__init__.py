@@ -1,0 +1,1 @@
+"""One intention of an operator or of the system = one short transaction."""

@@ -1,0 +1,70 @@
+"""One check round's looking: everybody is asked at once, within one deadline, with no transaction open."""
+
+import asyncio
+
+from controller.domain.evidence import DiskList, Report, RoundFacts
+from controller.domain.model import Host
+from controller.domain.policy import Policy
+from controller.domain.power import PowerReading
+from controller.probing.base import Question
+from controller.services.scene import Scene, bmc_target
+from controller.services.world import World
+
+LONGEST_ROUND_S = 10.0
+SHARE_OF_INTERVAL = 0.6
+
+
+async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
+    """Read placement, then ask all witnesses, the host itself, its BMC and the cloud at once.
+
+    ``at`` is the hostfence time when the last answer was in. Never raises for what anybody answered or did not.
+    """
+    deadline = deadline_s(scene.policy)
+    disks = await world.cloud.disks(scene.host)
+    question = Question(
+        subject=scene.host,
+        paths=_paths(disks),
+        pool_roots=tuple(sorted({*disks.roots_in_question, *disks.pool_roots})),
+    )
+    asked = scene.witnesses.asked
+    reports, own, power, cloud = await asyncio.gather(
+        asyncio.gather(*(_ask(world, w, question, deadline) for w in asked)),
+        world.probing.watch(scene.host, deadline_s=deadline),
+        read_power(world, scene.policy, deadline),
+        world.cloud.says(scene.host),
+    )
+    return RoundFacts(
+        number=number,
+        at=await world.clock.now(),
+        disks=disks,
+        reports=tuple(reports),
+        own_reach=own.reach,
+        reach_detail=own.detail,
+        agent_boot_id=own.boot_id,
+        power=power,
+        cloud=cloud,
+        not_asked=scene.witnesses.not_asked,
+    )
+
+
+def deadline_s(policy: Policy) -> float:
+    """How long one round may look, in seconds: well inside the check interval."""
+    return min(LONGEST_ROUND_S, SHARE_OF_INTERVAL * policy.check_interval.total_seconds())
+
+
+async def read_power(world: World, policy: Policy, deadline: float) -> PowerReading | None:
+    """The power state, or None where no device is configured or its address may not be used."""
+    if not policy.bmc.configured or world.bmc_address_refused(policy.bmc.host):
+        return None
+    return await world.power.status(bmc_target(policy), deadline_s=deadline)
+
+
+async def _ask(world: World, witness: Host, question: Question, deadline: float) -> Report:
+    """The witness also stats its own heartbeat file: the storage server's own *now*, for the baseline."""
+    paths = (*question.paths, *(f"{root}/.hostfence/{witness.id}" for root in question.pool_roots))
+    mine = Question(subject=question.subject, paths=paths, pool_roots=question.pool_roots)
+    return await world.probing.ask(witness, mine, deadline_s=deadline)
+
+
+def _paths(disks: DiskList) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*(t.path for t in disks.targets), *disks.cloud_heartbeats)))

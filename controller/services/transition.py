@@ -1,0 +1,142 @@
+"""The one place where an incident changes its state: timeline, notices and consequences in the same transaction.
+
+Carries rule 11: a hold is told, a close leaves nothing behind that nobody undoes.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.db.store import Tx
+from controller.domain import notices, schedule
+from controller.domain.incident import Incident, State, check_transition
+from controller.domain.model import Effect, EffectKind, Event, Host, Notice
+from controller.domain.policy import Policy
+from controller.domain.reasons import NEEDS_A_PERSON, Reason
+from controller.domain.tally import Tally
+from controller.services.telling import tell
+from controller.services.world import World
+
+EFFECT_GIVES_UP_AFTER = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An open transaction with the locked incident, the time, and who acts."""
+
+    world: World
+    tx: Tx
+    now: datetime
+    host: Host
+    policy: Policy
+    actor: str = "hostfence"
+
+    async def move(
+        self,
+        incident: Incident,
+        to: State,
+        *,
+        reasons: tuple[Reason, ...] = (),
+        text: str = "",
+        data: dict[str, Any] | None = None,
+        notice: Notice | None = None,
+    ) -> Incident:
+        """Take the edge to ``to`` and store everything that follows from it. The caller saves the incident returned."""
+        check_transition(incident.state, to)
+        moved = replace(
+            incident,
+            state=to,
+            reasons=reasons,
+            entered_at=self.now,
+            held_since=self.now if to is State.HELD else None,
+            reminders=0,
+            closed_at=None if to.open else self.now,
+        )
+        moved = replace(moved, next_step_at=schedule.next_step(moved, self.policy, now=self.now))
+        await self.note(
+            moved, "state", text=text, reasons=reasons, data=data, from_state=incident.state
+        )
+        if to is State.HELD:
+            moved = await self.hold(moved, reasons)
+        if notice is not None:
+            await tell(self.tx, notice)
+        if not to.open:
+            await self._close(moved)
+        return moved
+
+    async def hold(self, incident: Incident, reasons: tuple[Reason, ...]) -> Incident:
+        """Remember why it is held; tell the reasons people were not told of yet."""
+        new = tuple(r for r in reasons if r not in incident.told)
+        held = replace(
+            incident,
+            reasons=reasons,
+            sticky=incident.sticky | (NEEDS_A_PERSON & set(reasons)),
+            told=incident.told | set(new),
+        )
+        if new:
+            await tell(
+                self.tx, notices.held(held, self.host, reasons=reasons, new=new, now=self.now)
+            )
+        return held
+
+    async def note(
+        self,
+        incident: Incident,
+        kind: str,
+        *,
+        text: str = "",
+        reasons: tuple[Reason, ...] = (),
+        data: dict[str, Any] | None = None,
+        from_state: State | None = None,
+    ) -> None:
+        """Append to the timeline."""
+        await self.tx.add_event(
+            Event(
+                id=self.world.new_id(),
+                incident_id=incident.id,
+                at=self.now,
+                kind=kind,
+                text=text,
+                actor=self.actor,
+                from_state=from_state or "",
+                to_state=incident.state,
+                reasons=reasons,
+                data=data or {},
+            )
+        )
+
+    async def effect(self, incident: Incident, kind: EffectKind, *, earlier: str = "") -> Effect:
+        """Store the intent of an idempotent side effect; the effects loop does it (rule 8)."""
+        effect = Effect(
+            id=self.world.new_id(),
+            host_id=incident.host_id,
+            incident_id=incident.id,
+            kind=kind,
+            intended_at=self.now,
+            next_try_at=self.now,
+            give_up_at=self.now + EFFECT_GIVES_UP_AFTER,
+            earlier=earlier,
+        )
+        await self.tx.add_effect(effect)
+        return effect
+
+    async def _close(self, incident: Incident) -> None:
+        health = await self.tx.health(incident.host_id)
+        fenced = incident.state is State.FENCED
+        await self.tx.save_health(
+            replace(
+                health,
+                armed=False,
+                healthy_since=None,
+                fenced_by=incident.id if fenced else health.fenced_by,
+                fenced_boot_id=incident.boot_id if fenced else health.fenced_boot_id,
+                quarantined_by=incident.id if incident.quarantined and fenced else "",
+            )
+        )
+        if incident.quarantined and not fenced:
+            await self.effect(incident, EffectKind.UNQUARANTINE)
+
+
+def back_to_checking(incident: Incident) -> Incident:
+    """What CHECKING starts from after a hold: no counted round is carried over."""
+    return replace(incident, tally=Tally())

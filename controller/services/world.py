@@ -1,0 +1,32 @@
+"""The ports that everything which happens is made of. Bootstrap fills it with real ones, the simulation with its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from controller.cloud.base import Cloud
+from controller.db.store import Clock, Store
+from controller.power.devices import PowerDevices
+from controller.probing.base import Probing
+
+
+@dataclass(slots=True)
+class Isolation:
+    """Whether this controller process is cut off: true until a witness has answered it, and again when nobody does."""
+
+    isolated: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Ports and the few facts of the process they serve."""
+
+    store: Store
+    clock: Clock
+    probing: Probing
+    cloud: Cloud
+    power: PowerDevices
+    new_id: Callable[[], str]
+    controller_id: str
+    isolation: Isolation = field(default_factory=Isolation)
+    bmc_address_refused: Callable[[str], bool] = lambda _address: False
+    """True for BMC addresses that may not be used (loopback, link-local without the lab flag)."""
