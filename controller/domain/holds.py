@@ -14,12 +14,14 @@ _DAY = timedelta(days=1)
 
 _URGENT = NEEDS_A_PERSON | {Reason.OFF_NOT_PROVEN, Reason.RELEASE_FAILED, Reason.COMMAND_BUDGET}
 
+_HOLDS_BEFORE = "hostfence is holding: it leaves the host alone for now."
+_HOLDS_AFTER = "hostfence is holding after a power command that was sent, or may have been: the host may be off."
 _WATCHES_ON = (
-    "hostfence keeps checking. Once no reason is left it starts its check rounds afresh, and if the host is dead then, "
-    "it goes on by itself."
+    "hostfence keeps checking. Once no reason is left it starts its check rounds afresh, and if the host is still dead "
+    "then, it acts by itself."
 )
 _FOR_A_PERSON = "This never ends in an action by itself: either the host comes back, or a person decides."
-_AFTER_COMMAND = "A power command was sent, or may have been. hostfence goes on reading the power state and sends nothing while it holds."
+_AFTER_COMMAND = "hostfence goes on reading the power state, and sends nothing while it holds."
 _ALL_STOPPED = "All fencing, in every cluster, stays stopped until a person lifts that pause."
 _QUARANTINED = "The host is quarantined: the cloud will not restart these machines meanwhile, so they stay down."
 _REMINDS = "You are reminded after 15 minutes, 1 hour, 4 hours and then daily."
@@ -38,6 +40,11 @@ def hold_severity(incident: Incident, reasons: Sequence[Reason]) -> Severity:
     """Critical where only a person can go on, or where a host may be half way down; else a warning."""
     urgent = _URGENT & (incident.sticky | set(reasons))
     return Severity.CRITICAL if urgent or incident.command.may_have_been_sent else Severity.WARNING
+
+
+def hold_what(incident: Incident) -> str:
+    """What holding means for the host."""
+    return _HOLDS_AFTER if incident.command.may_have_been_sent else _HOLDS_BEFORE
 
 
 def hold_next(incident: Incident, reasons: Sequence[Reason]) -> str:

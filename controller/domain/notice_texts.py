@@ -59,9 +59,7 @@ _TOO_LATE = (
     "A command on its way cannot be called back. Pausing fencing stops any further one. If the wrong machine "
     "went down, pause everything first."
 )
-_CLOSED = (
-    "The incident is closed. hostfence watches this host again once it has been seen healthy or a person re-arms it."
-)
+_CLOSED = "The incident is closed. Another one is opened only after the host was seen healthy, or a person re-arms it."
 _HOLD = "{hold_next}"
 _HOLD_STOP = "{hold_stop}"
 
@@ -76,21 +74,21 @@ TEXTS: dict[NoticeKind, Texts] = {
     NoticeKind.HELD: Texts(
         Severity.WARNING,
         "held",
-        "{host} has been silent since {since}, and hostfence is holding: it leaves the host alone for now. {vms}",
+        "{host} has been silent since {since}. {holding} {vms}",
         _HOLD,
         _HOLD_STOP,
     ),
     NoticeKind.HOLD_CHANGED: Texts(
         Severity.WARNING,
         "held for a new reason",
-        "{host} is still held (silent since {since}), and there is a new reason: {new}. {vms}",
+        "{host} is still held (silent since {since}), and there is a new reason: {new}. {holding} {vms}",
         _HOLD,
         _HOLD_STOP,
     ),
     NoticeKind.REMINDER: Texts(
         Severity.WARNING,
         "still held",
-        "{host} has been held for {age} (silent since {since}). {vms}",
+        "{host} has been held for {age} (silent since {since}). {holding} {vms}",
         _HOLD,
         _HOLD_STOP,
     ),
@@ -156,21 +154,21 @@ TEXTS: dict[NoticeKind, Texts] = {
     NoticeKind.FENCED: Texts(
         Severity.INFO,
         "fenced",
-        "{host} is off and its virtual machines have been released. None of them failed to start. {vms}",
+        "{host} is off, and its virtual machines may run elsewhere now. None is known that did not start. {vms}",
         "{after}",
         _NOTHING,
     ),
     NoticeKind.FENCED_IN_PART: Texts(
         Severity.CRITICAL,
         "fenced, but machines did not start",
-        "{host} is off and its virtual machines have been released, but these did not start elsewhere: {not_started}.",
-        "Start them by hand; the host is off, so that is safe as long as it stays off. {after}",
+        "{host} is off and its virtual machines may run elsewhere, but these did not start: {not_started}.",
+        "Start them by hand elsewhere: that is safe, none of them runs on this host any more. {after}",
         _NOTHING,
     ),
     NoticeKind.STAYS_OFF: Texts(
         Severity.WARNING,
         "stays off: fenced again and again",
-        "{host} was fenced {fences} times within 24 hours, so hostfence does not switch it on again.",
+        "{host} was fenced {fences} times within 24 hours, so hostfence leaves it off.",
         "It stays off until a person switches it on.",
         _NOTHING,
     ),
@@ -206,7 +204,7 @@ TEXTS: dict[NoticeKind, Texts] = {
     NoticeKind.PLACED_ELSEWHERE: Texts(
         Severity.CRITICAL,
         "machines placed on another host before proof",
-        "The cloud now places machines of {host} on other hosts although {host} is not proven off: {where}. They may be "
+        "The cloud places machines of {host} on other hosts although {host} is not proven off: {where}. They may be "
         "running twice.",
         "hostfence leaves their disks out of the evidence and goes on with the rest.",
         "Check at once where these machines run, and stop the second copy. Cancel the incident to stop hostfence.",
@@ -214,43 +212,43 @@ TEXTS: dict[NoticeKind, Texts] = {
     NoticeKind.QUARANTINE_FAILED: Texts(
         Severity.WARNING,
         "quarantine failed",
-        "{host} could not be quarantined: {said}. The cloud may restart its machines elsewhere before its power is off.",
-        "The incident goes on all the same; hostfence keeps trying until it is closed.",
+        "{host} could not be quarantined: {said}. The cloud may restart its machines before its power is off.",
+        "The incident goes on all the same. {trying}",
         "Disable the host in the cloud by hand. " + _CANCEL,
     ),
     NoticeKind.UNQUARANTINE_FAILED: Texts(
         Severity.WARNING,
         "quarantine could not be undone",
         "The quarantine of {host} could not be undone: {said}. It may still be disabled in the cloud.",
-        "hostfence keeps trying for a while and then gives up.",
+        "{trying}",
         "Enable the host in the cloud by hand, or leave it out on purpose.",
     ),
     NoticeKind.RELEASE_FAILED: Texts(
         Severity.CRITICAL,
         "machines could not be released",
         "{host} is off, but the cloud did not let its machines start elsewhere: {said}. {vms}",
-        "hostfence keeps trying for a while, then it holds.",
+        "{trying} Its power stays off meanwhile.",
         "Start the machines by hand: that is safe as long as {host} stays off.",
     ),
     NoticeKind.BLINK_FAILED: Texts(
         Severity.INFO,
         "LED could not be lit",
         "The LED of {host} could not be lit: {said}.",
-        "hostfence keeps trying for a while and then gives up.",
+        "{trying}",
         _NOTHING,
     ),
     NoticeKind.BLINK_OFF_FAILED: Texts(
         Severity.INFO,
         "LED could not be switched off",
         "The LED of {host} could not be switched off: {said}.",
-        "hostfence keeps trying for a while and then gives up.",
+        "{trying}",
         _NOTHING,
     ),
     NoticeKind.POWER_ON_FAILED: Texts(
         Severity.WARNING,
         "could not be switched on again",
         "{host} was fenced, and could not be switched on again: {said}.",
-        "hostfence keeps trying for a while and then leaves it off. Its machines are not affected.",
+        "{trying} Its machines run elsewhere and are not affected.",
         "To keep it off, pause fencing for the host.",
     ),
     NoticeKind.BMC_TEST_FAILED: Texts(

@@ -5,12 +5,12 @@ the key, so that a step that is done again makes the very same notice.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from controller.domain.holds import hold_next, hold_severity, hold_stop, long_ago
+from controller.domain.holds import hold_next, hold_severity, hold_stop, hold_what, long_ago
 from controller.domain.incident import Incident
-from controller.domain.model import Effect, Health, Host, Notice, Severity
+from controller.domain.model import Effect, EffectStatus, Health, Host, Notice, Severity
 from controller.domain.notice_texts import EFFECT_FAILED, TEXTS, NoticeKind
 from controller.domain.policy import Action
 from controller.domain.reasons import Reason
@@ -26,6 +26,7 @@ _WOULD_HAVE = {
     Action.REBOOT: "powered it off and on again",
 }
 _STAYS_OFF = "The host stays off until a person switches it on."
+_GIVEN_UP = "hostfence has given up trying."
 _AFTER = {Action.REBOOT: "hostfence now switches the host on again."}
 _HOLD_KINDS = {
     Reason.OTHER_HOST_VANISHED: NoticeKind.OTHER_HOST_VANISHED,
@@ -105,7 +106,7 @@ def off_proven(incident: Incident, host: Host, *, at: datetime, reasons: Sequenc
 
 
 def fenced(incident: Incident, host: Host, *, at: datetime, action: Action, not_started: Sequence[str] = ()) -> Notice:
-    """Off, proven (or vouched for) and released. ``not_started``: names of the machines that did not start elsewhere."""
+    """Off, proven (or vouched for) and released. ``not_started``: names of the machines that did not start."""
     kind = NoticeKind.FENCED_IN_PART if not_started else NoticeKind.FENCED
     why = (Reason.ACKNOWLEDGED,) if incident.acknowledged else (Reason.HOST_DEAD, Reason.PROVEN_OFF)
     after = _AFTER.get(action, _STAYS_OFF)
@@ -145,9 +146,12 @@ def placed_elsewhere(incident: Incident, host: Host, *, at: datetime, where: Map
 
 
 def effect_failed(incident: Incident, host: Host, effect: Effect, *, at: datetime) -> Notice:
-    """A quarantine (or its undoing, a release, an LED, a power-on) could not be had: told once an effect."""
+    """A quarantine (or its undoing, a release, an LED, a power-on) could not be had: told once a status."""
     kind = EFFECT_FAILED[effect.kind]
-    return _notice(kind, incident, host, at=at, part=f"{kind}:{effect.id}", said=_clause(effect.said))
+    part = f"{kind}:{effect.id}:{effect.status}"
+    given_up = effect.status is EffectStatus.FAILED
+    trying = _GIVEN_UP if given_up else f"hostfence keeps trying until {_moment(effect.give_up_at)}."
+    return _notice(kind, incident, host, at=at, part=part, said=_clause(effect.said), trying=trying)
 
 
 def returned(host: Host, health: Health, *, at: datetime) -> Notice:
@@ -174,7 +178,11 @@ def some_names(names: Sequence[str]) -> str:
 def _hold(
     kind: NoticeKind, incident: Incident, host: Host, *, at: datetime, why: Sequence[Reason], part: str, **fill: str
 ) -> Notice:
-    texts = {"hold_next": hold_next(incident, why), "hold_stop": hold_stop(incident)} | fill
+    texts = {
+        "holding": hold_what(incident),
+        "hold_next": hold_next(incident, why),
+        "hold_stop": hold_stop(incident),
+    } | fill
     loud = hold_severity(incident, why)
     return _notice(kind, incident, host, at=at, why=why, part=part, severity=loud, **texts)
 
@@ -192,7 +200,7 @@ def _notice(
 ) -> Notice:
     """A notice of an incident; ``part`` tells decisions of one kind apart where there can be several."""
     facts = {
-        "since": f"{incident.disconnect_at:%Y-%m-%d %H:%M:%S} UTC",
+        "since": _moment(incident.disconnect_at),
         "vms": f"Its virtual machines: {some_names(incident.vms)}." if incident.vms else "",
         "unquarantine": " Its quarantine is being undone." if incident.quarantined else "",
     }
@@ -228,6 +236,10 @@ def _build(
         next=texts.next.format_map(words).strip(),
         how_to_stop=texts.how_to_stop.format_map(words).strip(),
     )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _clause(said: str) -> str:
