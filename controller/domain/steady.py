@@ -1,10 +1,11 @@
-"""hostfence time: the database's wall clock plus a durable correction, so that steps of that clock move nothing (rule 12).
+"""hostfence time: the database's wall clock plus a durable correction; its steps move nothing (rule 12).
 
-Every controller compares, at each read, how far the database's clock went with how far its own monotonic clock went since its
-last read. A difference beyond the tolerance is a step and is taken back once, for all controllers; slow drift is followed. A
-high-water mark keeps the time from running backwards over restarts.
+Every controller compares, at each read, how far the database's clock went with how far its own monotonic clock went
+since its last read. A difference beyond the tolerance is a step and is taken back once, for all controllers; slow
+drift is followed. A high-water mark keeps the time from running backwards over restarts.
 
-A step while no controller runs cannot be told from time passing: ``startup_quiet`` and the voiding of evidence cover it.
+A step while no controller runs cannot be told from time passing: ``startup_quiet`` and the voiding of evidence cover
+it.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ class Base:
     high_water: datetime | None = None
 
     def time(self, wall: datetime) -> datetime:
-        """hostfence time when the database's clock shows ``wall``."""
+        """The steady time when the database's clock shows ``wall``."""
         return wall + self.correction
 
 
@@ -49,12 +50,10 @@ def step_between(
 def corrected(base: Base, *, step: timedelta, wall: datetime) -> Base:
     """The base without ``step``, but never below the high-water mark.
 
-    The mark also heals a false alarm: a controller whose machine was paused sees the database's clock leap, and would otherwise
-    take the pause out of everybody's time.
+    The mark also heals a false alarm: a controller whose machine was paused sees the database's clock leap, and would
+    otherwise take the pause out of everybody's time.
     """
-    return lifted(
-        replace(base, correction=base.correction - step, epoch=base.epoch + 1), wall=wall
-    )
+    return lifted(replace(base, correction=base.correction - step, epoch=base.epoch + 1), wall=wall)
 
 
 def lifted(base: Base, *, wall: datetime) -> Base:
@@ -67,6 +66,6 @@ def lifted(base: Base, *, wall: datetime) -> Base:
 def may_hide_a_step(base: Base, *, wall: datetime) -> bool:
     """True when a process that starts now should look again a moment later.
 
-    Time that leapt since the mark is either a pause of all controllers, or a step that a running one is about to correct.
+    Time that leapt since the mark: either no controller ran, or a running one is about to correct a step.
     """
     return base.high_water is not None and base.time(wall) - base.high_water > SUSPICIOUS_GAP
