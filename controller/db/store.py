@@ -4,12 +4,16 @@ Both pass ``tests/contracts/test_store.py``. What every store promises:
 
 1. A transaction is all or nothing; leaving the block without an exception commits, an exception rolls back.
 2. Everything is compared with times that are passed in; the store reads no clock (rule 12) but in :class:`Clock`.
-3. ``claim_due`` gives each due incident to one caller only until the lease ends; ``incident_for_update`` answers None when the
-   token is no longer the row's (a lost lease: the work is dropped).
+3. ``claim_due`` gives each due incident to one caller only until the lease ends; ``incident_for_update`` answers None
+   when the token is no longer the row's (a lost lease: the work is dropped).
 4. ``guard`` serialises the transactions that call it, over all controllers (intents are made under it: rules 4 and 5).
 5. ``open_incident`` refuses (False) a second open incident for a host.
 6. Timeline events and rounds are append-only. A notice with a known ``key`` is dropped silently (told once).
 7. Errors of the database itself surface as :class:`StoreUnavailable` with the original as cause.
+8. A :class:`Conflict` ends the transaction: leave the block (swallowing it inside makes the block's end raise).
+   Naming a row that does not exist (a host's cluster, an event's incident) is a :class:`Conflict` on that field.
+9. History (incidents, attempts, effects, notices, audit) outlives the hosts and clusters it names, so that caps hold
+   when somebody deletes a host and adds it again. Settings, pauses, health, VMs go with their host or cluster.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -43,7 +47,10 @@ class StoreError(Exception):
 
 
 class StoreUnavailable(StoreError):  # noqa: N818 - reads as what it is
-    """The database did not answer or refused to work; nothing was stored."""
+    """The database did not answer or refused to work.
+
+    Nothing was stored, unless the answer to the commit itself was lost: then nobody knows until the next transaction.
+    """
 
 
 class Conflict(StoreError):  # noqa: N818
@@ -74,9 +81,7 @@ class Tx(Protocol):
     """One open transaction."""
 
     # -- incidents
-    async def claim_due(
-        self, *, now: datetime, lease_until: datetime, token: str, limit: int
-    ) -> list[Incident]:
+    async def claim_due(self, *, now: datetime, lease_until: datetime, token: str, limit: int) -> list[Incident]:
         """Lease up to ``limit`` open incidents with ``next_step_at <= now`` and no live lease, earliest first."""
         ...
 
@@ -89,7 +94,10 @@ class Tx(Protocol):
         ...
 
     async def save_incident(self, incident: Incident, *, end_lease: bool) -> None:
-        """Write the new value of a locked incident. ``end_lease`` frees it for the next claim (also takes it from a worker)."""
+        """Write the new value of a locked incident.
+
+        ``end_lease`` frees it for the next claim (also takes it from a worker).
+        """
         ...
 
     async def open_incident(self, incident: Incident) -> bool:
@@ -133,7 +141,10 @@ class Tx(Protocol):
 
     # -- acting
     async def guard(self) -> None:
-        """Serialise with every other transaction that calls this, until the end of the transaction."""
+        """Serialise with every other transaction that calls this, until the end of the transaction.
+
+        Lock the incident first, then call this: the other order can meet a worker half-way (one of both then fails).
+        """
         ...
 
     async def add_attempt(self, attempt: Attempt) -> None:
@@ -210,7 +221,7 @@ class Tx(Protocol):
         ...
 
     async def save_pool(self, pool: Pool) -> None:
-        """Insert or update; :class:`Conflict` on the name or the root."""
+        """Insert or update; :class:`Conflict` on the name, or the root of a ``file`` pool, within its cluster."""
         ...
 
     async def delete_pool(self, pool_id: str) -> bool:
@@ -222,7 +233,7 @@ class Tx(Protocol):
         ...
 
     async def save_vm(self, vm: Vm) -> None:
-        """Insert or replace with its disks."""
+        """Insert or replace with its disks; a disk that another VM had moves to this one."""
         ...
 
     async def delete_vm(self, vm_id: str) -> bool:
@@ -283,9 +294,7 @@ class Tx(Protocol):
         """Store what became of it."""
         ...
 
-    async def notices(
-        self, *, incident_id: str | None = None, limit: int = 100
-    ) -> list[tuple[Notice, list[Delivery]]]:
+    async def notices(self, *, incident_id: str | None = None, limit: int = 100) -> list[tuple[Notice, list[Delivery]]]:
         """Newest first."""
         ...
 
@@ -299,7 +308,7 @@ class Tx(Protocol):
         ...
 
     async def save_token(self, token: ApiToken) -> None:
-        """Insert or update; :class:`Conflict` on the name."""
+        """Insert or update; :class:`Conflict` on the name or the digest."""
         ...
 
     async def add_audit(self, row: AuditRow) -> None:
