@@ -4,7 +4,8 @@ A distribution adds one with an entry point in the group ``hostfence.probes``: i
 reads (``rbd`` for ``rbd:pool/image``), its value a class without constructor arguments that fits :class:`StorageProbe`.
 Probes run in the child process of one mount or scheme; a hanging one is *unknown*.
 
-The contract of :meth:`StorageProbe.read`: one reading per target, in the order asked; an error is a reading with a code (rule 3: never an empty or invented value); after ``until`` (``time.monotonic``) the rest is ``timed_out``.
+The contract of :meth:`StorageProbe.read`: one reading per target, in the order asked; an error is a reading with a
+code (rule 3: never an invented value); after ``until`` (``time.monotonic``) the rest is ``timed_out``.
 """
 
 from collections.abc import Iterator, Sequence

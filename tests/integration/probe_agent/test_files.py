@@ -55,7 +55,7 @@ def test_each_path_gets_its_own_answer_in_the_order_asked(agent: AgentProcess, p
     (pool / "a").mkdir()
     good = pool / "a" / 'disk "ü".raw'
     good.touch()
-    asked = [good, pool / "none", "/etc/passwd", good, f"{pool}/a/../x", "relative", good]
+    asked: list[Path | str] = [good, pool / "none", "/etc/passwd", good, f"{pool}/a/../x", "relative", good]
     answer = agent.probe(asked)
     assert [reading.path for reading in answer.readings] == list(map(str, asked))
     assert codes(answer) == [

@@ -11,7 +11,7 @@ from probe_agent.fragments import fragment
 from probe_agent.mounts import Mount, below, read_mounts
 from probe_agent.probes.base import Reading
 from probe_agent.probes.registry import load, scheme_of
-from shared.enums import ReadingCode, ReadingMethod
+from shared.enums import ReadingCode, ReadingMethod, ReadingStatus
 from shared.protocol import FileReading
 
 MOUNTINFO = """\
@@ -53,7 +53,7 @@ def test_fragments_are_what_the_protocol_says(path: str) -> None:
     reading = Reading(None, "", how, 0.25, "0:45", 11, 12, 13, 14, 15)
     assert FileReading.model_validate_json(fragment(path, reading)) == FileReading(
         path=path,
-        status="ok",
+        status=ReadingStatus.OK,
         how=how,
         took_s=0.25,
         device="0:45",

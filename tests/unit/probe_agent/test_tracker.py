@@ -1,5 +1,7 @@
 """Rules 3 and 12: ages come from the watcher's own clock, and a failed look is never silence."""
 
+from typing import Any
+
 import pytest
 
 from probe_agent.pools import SeenNothingError
@@ -11,7 +13,7 @@ from shared.protocol import HeartbeatSight
 OWN, OTHER = "own-host", "other-host"
 
 
-def a_sample(at: float, counter: int = 1, *, name: str = OTHER, **fields: object) -> Sample:
+def a_sample(at: float, counter: int = 1, *, name: str = OTHER, **fields: Any) -> Sample:
     sample = Sample(name, at, None, "", "boot-1", counter)
     return sample._replace(**fields)
 
@@ -43,7 +45,7 @@ def test_the_first_sight_of_a_record_is_no_movement(watch: Watch) -> None:
     "changed",
     [{"counter": 2}, {"counter": 0}, {"boot_id": "boot-2"}, {"withdrawn": True}],
 )
-def test_any_difference_is_movement(watch: Watch, changed: dict[str, object]) -> None:
+def test_any_difference_is_movement(watch: Watch, changed: dict[str, Any]) -> None:
     watch.see(a_sample(100.0))
     watch.see(a_sample(102.0)._replace(**changed))
     assert watch.sight(103.0).moved_age_s == 1.0
