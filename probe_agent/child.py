@@ -45,7 +45,7 @@ class Server:
         except Exception as error:  # noqa: BLE001  a plug-in's defect is unknown, not a crash
             detail = f"{type(error).__name__}: {error}"
             lines = [unknown(target, ReadingCode.OTHER, detail) for target in targets]
-        return SEPARATOR.join(line.encode() for line in lines)
+        return SEPARATOR.join(lines).encode()
 
 
 def serve(server: Server, source: IO[bytes], sink: IO[bytes]) -> None:

@@ -9,7 +9,7 @@ from json.encoder import encode_basestring_ascii as quote
 from probe_agent.probes.base import Reading
 from shared.enums import ReadingCode
 
-SEPARATOR = b"\n"
+SEPARATOR = "\n"
 """Between the fragments of one answer; JSON text on one line never contains it."""
 
 

@@ -5,10 +5,10 @@ show a 22 s old mtime on a default NFS mount.
 """
 
 import ctypes
+import errno
 import os
 import signal
 import struct
-from typing import NamedTuple
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -41,16 +41,11 @@ except AttributeError:  # musl before 1.2.5, glibc before 2.28
     HAS_STATX = False
 
 
-class Stat(NamedTuple):
-    """What one look at one inode told. Times are the storage server's, in nanoseconds."""
+Stat = tuple[int, int, int, int, int, int, int, int, int, int, int]
+"""Mask, mode, inode, size, blocks, ctime (s, ns), mtime (s, ns), device (major, minor).
 
-    mode: int
-    inode: int
-    size: int
-    blocks: int
-    ctime_ns: int
-    mtime_ns: int
-    device: str
+Times are the storage server's. A bare tuple: a named one costs a tenth of the whole look, a thousand times a round.
+"""
 
 
 def statx_fresh(folder: int, name: bytes) -> Stat:
@@ -63,18 +58,10 @@ def statx_fresh(folder: int, name: bytes) -> Stat:
     """
     if _statx(folder, name, _LOOK, _WANTED, _buffer_at) != 0:
         raise _os_error()
-    (mask, mode, inode, size, blocks, ctime, ctime_ns, mtime, mtime_ns, major, minor) = _STATX.unpack_from(_buffer)
-    if mask & _WANTED != _WANTED:
-        raise OSError(61, "the file system kept back a field")
-    return Stat(
-        mode,
-        inode,
-        size,
-        blocks,
-        ctime * 1_000_000_000 + ctime_ns,
-        mtime * 1_000_000_000 + mtime_ns,
-        f"{major}:{minor}",
-    )
+    seen: Stat = _STATX.unpack_from(_buffer)
+    if seen[0] & _WANTED != _WANTED:
+        raise OSError(errno.ENODATA, "the file system kept back a field")
+    return seen
 
 
 def open_folder_beneath(root: int, relative: str) -> int:

@@ -22,6 +22,7 @@ from shared.enums import ReadingCode
 
 _log = logging.getLogger(__name__)
 _PACKAGES = str(Path(probe_agent.__file__).parent.parent)
+_READ_AHEAD = 4 * 1024 * 1024
 _REAP_FOR_S = 1.0
 _REAP_EVERY_S = 0.02
 
@@ -157,7 +158,7 @@ class MountChild:
                 cwd="/",
                 env={"PYTHONPATH": _PACKAGES, "PYTHONDONTWRITEBYTECODE": "1"},
             )
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_AHEAD)
         return _Process(popen, reader, writer)
 
     async def _abandon(self) -> None:

@@ -73,7 +73,7 @@ class Runner:
         try:
             question = {"op": "read", "targets": batch, "budget_s": within_s * 0.9}
             reply = await self._child(root).ask(question, within_s=within_s)
-            lines = reply.body.split(SEPARATOR)
+            lines = reply.body.split(SEPARATOR.encode())
         except SeenNothingError as error:
             return _all_unknown(batch, error.code, error.detail)
         if len(lines) != len(batch):

@@ -72,11 +72,17 @@ def _refusal(target: str) -> tuple[ReadingCode, str] | None:
     if len(target) > _MAX_PATH or "\0" in target or not _is_text(target):
         return ReadingCode.BAD_PATH, "too long, or holds what no path may hold"
     if target.startswith("/"):
-        if os.path.normpath(target) != target or target.startswith("//") or target == "/":
+        if not _is_plain(target):
             return ReadingCode.BAD_PATH, "not a plain absolute path"
     elif not scheme_of(target):
         return ReadingCode.BAD_PATH, "not an absolute path"
     return None
+
+
+def _is_plain(path: str) -> bool:
+    if "//" in path or path.endswith("/"):
+        return False
+    return "/." not in path or os.path.normpath(path) == path  # names may begin with a dot
 
 
 def _is_text(target: str) -> bool:

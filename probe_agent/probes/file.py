@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Self
 
 from probe_agent.kernel import HAS_STATX, Stat, open_folder_beneath, statx_fresh
@@ -16,6 +17,7 @@ from probe_agent.probes.base import Reading
 from shared.enums import ReadingCode, ReadingMethod
 
 _MAX_OPEN_FOLDERS = 128
+_SECOND = 1_000_000_000
 
 
 class FileProbe:
@@ -56,10 +58,21 @@ class FileProbe:
     def _reading(self, seen: Stat | OSError, took_s: float) -> Reading:
         if isinstance(seen, OSError):
             return Reading(code_of(seen), seen.strerror or "", took_s=took_s)
-        mode, inode, size, blocks, ctime_ns, mtime_ns, device = seen
+        _, mode, inode, size, blocks, ctime, ctime_ns, mtime, mtime_ns, major, minor = seen
         if not stat.S_ISREG(mode):
             return Reading(ReadingCode.NOT_A_REGULAR_FILE, "not a regular file", took_s=took_s)
-        return Reading(None, "", self._how, took_s, device, inode, size, blocks, mtime_ns, ctime_ns)
+        return Reading(
+            None,
+            "",
+            self._how,
+            took_s,
+            _device(major, minor),
+            inode,
+            size,
+            blocks,
+            mtime * _SECOND + mtime_ns,
+            ctime * _SECOND + ctime_ns,
+        )
 
 
 class _Folders:
@@ -103,13 +116,19 @@ def _open_fstat(folder: int, name: bytes) -> Stat:
                 os.close(fd)
     finally:
         os.close(path_fd)
-    device = f"{os.major(seen.st_dev)}:{os.minor(seen.st_dev)}"
-    return Stat(
+    return (
+        0,
         seen.st_mode,
         seen.st_ino,
         seen.st_size,
         seen.st_blocks,
-        seen.st_ctime_ns,
-        seen.st_mtime_ns,
-        device,
+        *divmod(seen.st_ctime_ns, _SECOND),
+        *divmod(seen.st_mtime_ns, _SECOND),
+        os.major(seen.st_dev),
+        os.minor(seen.st_dev),
     )
+
+
+@cache
+def _device(major: int, minor: int) -> str:
+    return f"{major}:{minor}"
