@@ -7,9 +7,9 @@ import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+from controller.domain.addresses import canonical_address
 from controller.domain.catalogue import CATALOGUE, Kind, Setting
 from controller.domain.channels import ChannelError, EmailChannel, channel_to_json, parse_channels, show_channel
 from controller.domain.model import Level
@@ -19,7 +19,6 @@ TEMPLATE_VARIABLES = frozenset({"exec", "username", "password", "action", "host"
 """What may follow ``$IPMI_`` in a command template, in any case of letters."""
 
 _VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _STATES = ("on", "off", "unknown")
 _CHOICE_TYPES: dict[str, type[Mode | Action]] = {"mode": Mode, "action": Action}
 
@@ -96,25 +95,6 @@ def template_variables(template: str) -> frozenset[str]:
     return frozenset(name.lower().removeprefix("ipmi_") for name in _VARIABLE.findall(template))
 
 
-def refused_address(address: str) -> str:
-    """Why a power device can't live at ``address`` outside a lab; empty when it can."""
-    if address == "localhost" or address.endswith(".localhost"):
-        return "is the controller itself"
-    try:
-        known = ip_address(address)
-    except ValueError:
-        return ""  # a name: what it resolves to is checked whenever it is used
-    if isinstance(known, IPv6Address):
-        known = known.ipv4_mapped or known
-    if known.is_loopback or known.is_unspecified:
-        return "is the controller itself"
-    if known.is_link_local:
-        return "is link-local, which is another device on every network"
-    if known.is_multicast or known == IPv4Address("255.255.255.255"):
-        return "is not one device"
-    return ""
-
-
 def _shorten(raw: Any) -> str:
     text = repr(raw)
     return text if len(text) <= 80 else text[:79] + "…"
@@ -167,14 +147,7 @@ def _text(setting: Setting, raw: Any) -> str:
 
 
 def _address(setting: Setting, raw: Any) -> str:
-    text = _text(setting, raw).strip().lower().rstrip(".")
-    try:
-        return str(ip_address(text))
-    except ValueError:
-        labels = text.split(".")
-        if text and (labels[-1].isdigit() or not all(_LABEL.fullmatch(label) for label in labels)):
-            raise ValueError("write an IP address or a host name") from None
-        return text
+    return canonical_address(_text(setting, raw))
 
 
 def _template(setting: Setting, raw: Any) -> str:

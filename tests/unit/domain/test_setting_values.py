@@ -12,7 +12,6 @@ from controller.domain.setting_values import (
     SettingError,
     check_level,
     parse,
-    refused_address,
     setting_named,
     shown,
     template_variables,
@@ -136,22 +135,6 @@ def test_addresses_are_written_in_one_way() -> None:
     assert parse("ipmi.host", " BMC-7.Example.ORG. ") == "bmc-7.example.org"
     assert parse("ipmi.host", "2001:DB8:0::7") == "2001:db8::7"
     assert parse("ipmi.host", "") == ""
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        *("localhost", "x.localhost", "127.0.1.7", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1"),  # noqa: S104
-        *("169.254.3.4", "fe80::1", "224.0.0.1", "ff02::1", "255.255.255.255"),
-    ],
-)
-def test_addresses_no_power_device_can_have(address: str) -> None:
-    assert refused_address(address)
-
-
-@pytest.mark.parametrize("address", ["10.0.0.7", "2001:db8::7", "bmc7.example.org", "::ffff:10.0.0.7"])
-def test_addresses_a_power_device_can_have(address: str) -> None:
-    assert refused_address(address) == ""
 
 
 def test_people_see_of_a_secret_only_whether_it_is_set() -> None:
