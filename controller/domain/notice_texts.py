@@ -140,7 +140,7 @@ TEXTS: dict[NoticeKind, Texts] = {
         Severity.WARNING,
         "dead; power is being cut",
         "{host} is dead (silent since {since}). hostfence is cutting its power now. {vms}",
-        "hostfence reads the power state until it is proven off. Only then may the machines start on other hosts{then}. "
+        "hostfence reads the power state until it is proven off. Only then may its machines start elsewhere{then}. "
         "If it cannot be proven, hostfence holds and tells you.",
         _TOO_LATE,
     ),
@@ -154,7 +154,7 @@ TEXTS: dict[NoticeKind, Texts] = {
     NoticeKind.FENCED: Texts(
         Severity.INFO,
         "fenced",
-        "{host} is off, and its virtual machines may run elsewhere now. None is known that did not start. {vms}",
+        "{host} is off; its virtual machines may run elsewhere now. None is known that did not start. {vms}",
         "{after}",
         _NOTHING,
     ),
