@@ -38,7 +38,7 @@ class FakeBmc:
 
     machine: FakeMachine
     """Wire it to another machine for a wrong mapping: it then switches and reads that one."""
-    users: dict[str, str] | None = None
+    users: dict[str, str] | None = field(default=None, repr=False)
     """User → password; ``None`` lets everybody in."""
     off_delay_s: float = 0.0
     rejects_off: bool = False
