@@ -8,7 +8,7 @@ The contract of :meth:`StorageProbe.read`: one reading per target, in the order 
 code (rule 3: never an invented value); after ``until`` (``time.monotonic``) the rest is ``timed_out``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from shared.enums import ReadingCode, ReadingMethod
@@ -32,6 +32,6 @@ class Reading(NamedTuple):
 class StorageProbe(Protocol):
     """Looks at targets of one kind."""
 
-    def read(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Iterator[Reading]:
-        """Yield one reading per target below ``root``, in order, never raising for a target's sake."""
+    def read(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Sequence[Reading]:
+        """Return one reading per target below ``root``, in order, never raising for a target's sake."""
         ...

@@ -7,7 +7,7 @@ reading and nothing read). Every way of not seeing is a code, never a value (rul
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Self
 
@@ -18,6 +18,7 @@ from shared.enums import ReadingCode, ReadingMethod
 
 _MAX_OPEN_FOLDERS = 128
 _SECOND = 1_000_000_000
+_NOT_REACHED = Reading(ReadingCode.TIMED_OUT, "not reached before the deadline")
 
 
 class FileProbe:
@@ -27,33 +28,32 @@ class FileProbe:
         self._look = statx_fresh if use_statx else _open_fstat
         self._how = ReadingMethod.STATX_FORCE_SYNC if use_statx else ReadingMethod.OPEN_FSTAT
 
-    def read(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Iterator[Reading]:
-        """Yield one reading per absolute path (below ``root``, normalised by the caller)."""
+    def read(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Sequence[Reading]:
+        """Return one reading per absolute path (below ``root``, made plain by the caller)."""
         try:
             with open_pool(root, plain_folders=plain_folders) as pool:
-                yield from self._read_all(pool.root, len(root.rstrip("/")) + 1, targets, until)
+                return self._read_all(pool.root, len(root.rstrip("/")) + 1, targets, until)
         except SeenNothingError as error:
-            for _ in targets:
-                yield Reading(error.code, error.detail)
+            return [Reading(error.code, error.detail)] * len(targets)
 
-    def _read_all(self, root: int, skip: int, targets: Sequence[str], until: float) -> Iterator[Reading]:
+    def _read_all(self, root: int, skip: int, targets: Sequence[str], until: float) -> Sequence[Reading]:
+        readings: list[Reading] = []
         with _Folders(root) as folders:
             begun = time.monotonic()
             for target in targets:
                 if begun > until:
-                    yield Reading(ReadingCode.TIMED_OUT, "not reached before the deadline")
+                    readings.append(_NOT_REACHED)
                     continue
-                seen = self._look_at(folders, target[skip:])
+                folder, _, name = target[skip:].rpartition("/")
+                seen: Stat | OSError
+                try:
+                    seen = self._look(folders.open(folder), name.encode())
+                except OSError as error:
+                    seen = error
                 ended = time.monotonic()
-                yield self._reading(seen, ended - begun)
+                readings.append(self._reading(seen, ended - begun))
                 begun = ended
-
-    def _look_at(self, folders: "_Folders", relative: str) -> Stat | OSError:
-        folder, _, name = relative.rpartition("/")
-        try:
-            return self._look(folders.open(folder), name.encode())
-        except OSError as error:
-            return error
+        return readings
 
     def _reading(self, seen: Stat | OSError, took_s: float) -> Reading:
         if isinstance(seen, OSError):
