@@ -81,6 +81,7 @@ class Reason(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     OPERATOR = "operator"
     STEP_FAILED = "step_failed"
+    NOT_REARMED = "not_rearmed"
 
 
 LIFE = frozenset(

@@ -31,6 +31,8 @@ class Claimed:
 
     change: Change
     incident: Incident
+    failed: bool = False
+    """The step ended in an unexpected error; otherwise the count of failures in a row starts again."""
     ends: bool = True
     """False keeps the lease: the step goes on after this transaction."""
 
@@ -71,7 +73,8 @@ class Step:
             change = Change(self.world, tx, now, scene.host, scene.policy)
             claimed = Claimed(change, current)
             yield claimed
-            after = replace(claimed.incident, failures=0)
+            failures = current.failures + 1 if claimed.failed else 0
+            after = replace(claimed.incident, failures=failures)
             await tx.save_incident(after, end_lease=claimed.ends)
 
     def lease_ends(self) -> float:

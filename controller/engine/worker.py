@@ -28,6 +28,9 @@ STEPS: dict[State, Callable[[Step], Awaitable[None]]] = {
 }
 """One step module for every open state (checked by a test)."""
 
+FAILURES_BEFORE_TELLING = 3
+"""Steps of one incident that fail in a row before people are told."""
+
 AT_ONCE = 64
 """Incidents one process works on at the same time."""
 
@@ -95,7 +98,7 @@ async def _note_failure(step: Step, error: BaseException) -> None:
                 reasons=(Reason.STEP_FAILED,),
                 text=f"{type(error).__name__}: {error}"[:500],
             )
-        claimed.incident = replace(
-            incident,
-            next_step_at=claimed.now + RETRY_AFTER_FAILURE,
-        )
+        claimed.failed = True
+        if incident.failures + 1 >= FAILURES_BEFORE_TELLING:
+            incident = await claimed.change.hold(incident, (Reason.STEP_FAILED,))
+        claimed.incident = replace(incident, next_step_at=claimed.now + RETRY_AFTER_FAILURE)

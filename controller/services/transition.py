@@ -66,18 +66,13 @@ class Change:
 
     async def hold(self, incident: Incident, reasons: tuple[Reason, ...]) -> Incident:
         """Remember why it is held; tell the reasons people were not told of yet."""
-        new = tuple(r for r in reasons if r not in incident.told)
         held = replace(
-            incident,
-            reasons=reasons,
-            sticky=incident.sticky | (NEEDS_A_PERSON & set(reasons)),
-            told=incident.told | set(new),
+            incident, reasons=reasons, sticky=incident.sticky | (NEEDS_A_PERSON & set(reasons))
         )
-        if new:
-            await tell(
-                self.tx, notices.held(held, self.host, reasons=reasons, new=new, now=self.now)
-            )
-        return held
+        notice = notices.held(held, self.host, at=self.now, reasons=reasons)
+        if notice is not None:
+            await tell(self.tx, notice)
+        return replace(held, told=held.told | set(reasons))
 
     async def note(
         self,
@@ -105,17 +100,22 @@ class Change:
             )
         )
 
-    async def effect(self, incident: Incident, kind: EffectKind, *, earlier: str = "") -> Effect:
-        """Store the intent of an idempotent side effect; the effects loop does it (rule 8)."""
+    async def effect(
+        self,
+        incident: Incident,
+        kind: EffectKind,
+        *,
+        gives_up_after: timedelta = EFFECT_GIVES_UP_AFTER,
+    ) -> Effect:
+        """Store the intent of an idempotent side effect (rule 8). The effects loop does it; a release is the step's own."""
         effect = Effect(
             id=self.world.new_id(),
             host_id=incident.host_id,
             incident_id=incident.id,
             kind=kind,
             intended_at=self.now,
-            next_try_at=self.now,
-            give_up_at=self.now + EFFECT_GIVES_UP_AFTER,
-            earlier=earlier,
+            next_try_at=None if kind is EffectKind.RELEASE else self.now,
+            give_up_at=self.now + gives_up_after,
         )
         await self.tx.add_effect(effect)
         return effect

@@ -9,7 +9,7 @@ from controller.domain import notices
 from controller.domain.decision import Decision, Verb, decide, is_back, wants_quarantine
 from controller.domain.evidence import CloudSays, RoundFacts, Verdict
 from controller.domain.incident import Incident, State
-from controller.domain.model import EffectKind
+from controller.domain.model import EffectKind, Notice
 from controller.domain.policy import Action
 from controller.domain.reasons import Reason
 from controller.domain.safeguards import refusals
@@ -66,9 +66,8 @@ async def tell_elsewhere(change: Change, incident: Incident, facts: RoundFacts) 
         reasons=(Reason.PLACED_ELSEWHERE,),
         text=", ".join(facts.disks.elsewhere),
     )
-    notice = notices.placed_elsewhere(
-        incident, change.host, vms=facts.disks.elsewhere, now=change.now
-    )
+    where = dict.fromkeys(facts.disks.elsewhere, "")
+    notice = notices.placed_elsewhere(incident, change.host, at=change.now, where=where)
     await tell(change.tx, notice)
     return replace(incident, told=incident.told | {Reason.PLACED_ELSEWHERE})
 
@@ -82,7 +81,7 @@ async def _follow(claimed: Claimed, incident: Incident, decision: Decision) -> N
                 State.RECOVERED,
                 reasons=decision.reasons,
                 notice=notices.recovered(
-                    incident, change.host, reasons=decision.reasons, now=change.now
+                    incident, change.host, at=change.now, reasons=decision.reasons
                 )
                 if incident.told
                 else None,
@@ -110,7 +109,18 @@ async def _notify(change: Change, incident: Incident, decision: Decision) -> Inc
         incident,
         State.NOTIFIED,
         reasons=decision.reasons,
-        notice=notices.found_dead(
-            incident, change.host, reasons=decision.reasons, now=change.now
-        ),
+        notice=_found_dead(change, incident, decision),
     )
+
+
+def _found_dead(change: Change, incident: Incident, decision: Decision) -> Notice:
+    host, at = change.host, change.now
+    if Reason.NOTHING_TO_RELEASE in decision.reasons:
+        return notices.nothing_to_release(incident, host, at=at)
+    if Reason.OBSERVE_MODE in decision.reasons:
+        return notices.would_have_fenced(
+            incident, host, at=at, action=change.policy.action, reasons=decision.reasons
+        )
+    if Reason.ACTION_BLINK in decision.reasons:
+        return notices.blink(incident, host, at=at)
+    return notices.action_none(incident, host, at=at)

@@ -89,7 +89,7 @@ async def _not_dead(claimed: Claimed, incident: Incident, reasons: tuple[Reason,
         to,
         reasons=reasons,
         notice=notices.recovered(
-            incident, claimed.change.host, reasons=reasons, now=claimed.now
+            incident, claimed.change.host, at=claimed.now, reasons=reasons
         )
         if to is State.RECOVERED and incident.told
         else None,
@@ -156,7 +156,7 @@ async def _store_intent(claimed: Claimed, incident: Incident, scene: Scene) -> A
         text=f"power off through {scene.policy.bmc.identity}",
         data={"attempt": attempt.id, "command": claimed.incident.command.count},
     )
-    await tell(change.tx, notices.fencing(claimed.incident, change.host, now=now))
+    await tell(change.tx, notices.fencing(claimed.incident, change.host, at=now, action=action))
     return attempt
 
 

@@ -11,6 +11,7 @@ from controller.domain.evidence import CloudSays, Judgement, RoundFacts, Verdict
 from controller.domain.incident import Incident, State
 from controller.domain.power import PowerState
 from controller.domain.reasons import LIFE, NEEDS_A_PERSON, WAITS, Reason
+from controller.domain.holds import reminder_due
 from controller.domain.schedule import next_step
 from controller.engine.step import Claimed, Step
 from controller.engine.steps.checking import refused_now, tell_elsewhere
@@ -46,7 +47,7 @@ async def _before_a_command(
             incident,
             State.RECOVERED,
             reasons=back,
-            notice=notices.recovered(incident, change.host, reasons=back, now=change.now),
+            notice=notices.recovered(incident, change.host, at=change.now, reasons=back),
         )
         return
     reasons: tuple[Reason, ...] = tuple(sorted(incident.sticky & NEEDS_A_PERSON))
@@ -85,9 +86,9 @@ async def _stay(claimed: Claimed, incident: Incident, reasons: tuple[Reason, ...
         await change.note(incident, "reasons", reasons=reasons, text="still held")
     incident = await change.hold(incident, reasons)
     since = incident.held_since or now
-    if notices.reminder_due(since, incident.reminders, now):
+    if reminder_due(since, incident.reminders, now):
+        await tell(change.tx, notices.reminder(incident, change.host, at=now))
         incident = replace(incident, reminders=incident.reminders + 1)
-        await tell(change.tx, notices.reminder(incident, change.host, now=now))
     claimed.incident = replace(
         incident, next_step_at=next_step(incident, change.policy, now=now)
     )

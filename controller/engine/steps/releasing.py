@@ -11,9 +11,9 @@ from controller.cloud.base import EffectResult
 from controller.domain import notices
 from controller.domain.evidence import RoundFacts, Verdict
 from controller.domain.incident import Incident, State
-from controller.domain.model import Attempt, Effect, EffectKind, EffectStatus, Level, Pause
+from controller.domain.model import Effect, EffectKind, EffectStatus, Level, Pause
 from controller.domain.policy import Action, Policy
-from controller.domain.power import Accepted, PowerAction, PowerState
+from controller.domain.power import PowerState
 from controller.domain.proof import Standing, fresh, note_read
 from controller.domain.reasons import LIFE, Reason
 from controller.domain.safeguards import SYSTEM, bmc_seen_on
@@ -22,11 +22,11 @@ from controller.engine.step import Claimed, Step
 from controller.engine.steps.verifying import life_since
 from controller.services.look import deadline_s, look
 from controller.services.rounds import judged, keep_round
-from controller.services.scene import Scene, bmc_target
-from controller.services.telling import tell
+from controller.services.scene import Scene
 from controller.services.transition import Change
 
 OFF_READ_WITHIN = timedelta(seconds=30)
+POWER_ON_GIVES_UP_AFTER = timedelta(minutes=10)
 LIVED_BEFORE = timedelta(seconds=60)
 """A heartbeat that moved within this before the command and not since belongs to a host that may have been hit instead."""
 
@@ -40,9 +40,7 @@ async def run(step: Step) -> None:
     if effect is None:
         return
     result = await step.world.cloud.release(scene.host, step.incident.vms)
-    on = await _keep_result(step, scene, effect, result)
-    if on is not None:
-        await _power_on(step, scene, on)
+    await _keep_result(step, scene, effect, result)
 
 
 async def _watch_others(step: Step, scene: Scene) -> tuple[Seen, ...]:
@@ -79,7 +77,7 @@ async def _intend(
             return None
         claimed.incident = replace(incident, next_step_at=claimed.now)
         claimed.ends = False
-        return await change.effect(incident, EffectKind.RELEASE)
+        return await _release_effect(change, incident)
 
 
 async def _note_power(change: Change, incident: Incident, facts: RoundFacts) -> Incident:
@@ -185,8 +183,8 @@ def _vanished(
 
 async def _keep_result(
     step: Step, scene: Scene, effect: Effect, result: EffectResult
-) -> Attempt | None:
-    """Store what became of the release. Returns the intent of the power-on where a reboot is to be finished."""
+) -> None:
+    """Store what became of the release; a reboot's *on* follows as an effect of its own."""
     async with step.change(scene) as claimed:
         change, incident = claimed.change, claimed.incident
         await change.tx.save_effect(
@@ -194,40 +192,37 @@ async def _keep_result(
                 effect,
                 status=EffectStatus.DONE if result.done else EffectStatus.FAILED,
                 tries=effect.tries + 1,
-                next_try_at=None,
                 finished_at=claimed.now,
                 said=result.said,
             )
         )
         if not result.done:
             await _release_failed(claimed, incident, result, scene.policy)
-            return None
+            return
         incident = replace(incident, released_at=claimed.now)
-        if not _wants_on(incident):
-            claimed.incident = await _fenced(change, incident, result)
-            return None
-        on = _on_attempt(change, incident, scene)
-        await change.tx.add_attempt(on)
-        claimed.incident = await _fenced(change, replace(incident, sent_on=True), result)
-        claimed.ends = True
-        return on
+        if _wants_on(incident):
+            incident = replace(incident, sent_on=True)
+            await change.effect(
+                incident, EffectKind.POWER_ON, gives_up_after=POWER_ON_GIVES_UP_AFTER
+            )
+        claimed.incident = await change.move(
+            incident,
+            State.FENCED,
+            reasons=(Reason.ACKNOWLEDGED,) if incident.acknowledged else (Reason.PROVEN_OFF,),
+            data={"said": result.said, "not_started": list(result.not_started)},
+            notice=notices.fenced(
+                incident,
+                change.host,
+                at=change.now,
+                action=Action.REBOOT if incident.sent_on else Action.OFF,
+                not_started=result.not_started,
+            ),
+        )
 
 
 def _wants_on(incident: Incident) -> bool:
     """Only a host whose off this incident sent is powered on again."""
     return incident.action is Action.REBOOT and incident.command.may_have_been_sent
-
-
-async def _fenced(change: Change, incident: Incident, result: EffectResult) -> Incident:
-    return await change.move(
-        incident,
-        State.FENCED,
-        reasons=(Reason.ACKNOWLEDGED,) if incident.acknowledged else (Reason.PROVEN_OFF,),
-        data={"said": result.said, "not_started": list(result.not_started)},
-        notice=notices.fenced(
-            incident, change.host, not_started=result.not_started, now=change.now
-        ),
-    )
 
 
 async def _release_failed(
@@ -240,43 +235,13 @@ async def _release_failed(
     await _wait(claimed, incident, (Reason.RELEASE_FAILED,), policy)
 
 
-def _on_attempt(change: Change, incident: Incident, scene: Scene) -> Attempt:
-    return Attempt(
-        id=change.world.new_id(),
-        host_id=incident.host_id,
-        cluster_id=incident.cluster_id,
-        incident_id=incident.id,
-        action=PowerAction.ON,
-        bmc_identity=scene.policy.bmc.identity,
-        actor=change.actor,
-        automatic=True,
-        takes_slot=False,
-        intended_at=change.now,
-    )
-
-
-async def _power_on(step: Step, scene: Scene, attempt: Attempt) -> None:
-    """Finish a reboot. The VMs are released already, and the host is quarantined until it is stable: nothing waits for it."""
-    outcome = await step.world.power.act(
-        bmc_target(scene.policy),
-        PowerAction.ON,
-        deadline_s=15.0,
-        not_after=step.lease_ends(),
-    )
-    async with step.world.store.transaction() as tx:
-        now = await step.world.clock.now()
-        await tx.save_attempt(
-            replace(
-                attempt,
-                finished_at=now,
-                accepted=outcome.accepted,
-                code=outcome.code,
-                said=outcome.said,
-            )
-        )
-        incident = await tx.incident(attempt.incident_id or "")
-        if incident is not None and outcome.accepted is not Accepted.YES:
-            await tell(
-                tx,
-                notices.power_on_failed(incident, scene.host, said=outcome.said, now=now),
-            )
+async def _release_effect(change: Change, incident: Incident) -> Effect:
+    """The intent of the release; one that a stopped controller left behind is taken up again."""
+    for effect in await change.tx.effects_of(host_id=incident.host_id):
+        if (
+            effect.incident_id == incident.id
+            and effect.kind is EffectKind.RELEASE
+            and effect.status is EffectStatus.INTENDED
+        ):
+            return effect
+    return await change.effect(incident, EffectKind.RELEASE)

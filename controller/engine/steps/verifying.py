@@ -52,7 +52,7 @@ async def run(step: Step) -> None:
                   "off_reads": proof.reads},
         )
         if proof.proven_at is not None:
-            await tell(change.tx, notices.proven_off(incident, change.host, now=claimed.now))
+            await tell(change.tx, notices.off_proven(incident, change.host, at=claimed.now))
             claimed.incident = await change.move(
                 incident, State.RELEASING, reasons=(Reason.PROVEN_OFF,)
             )

@@ -1,0 +1,79 @@
+"""This controller's sign of life in the database, the quiet after a gap without any controller, and tidying up.
+
+Carries design section 5 (quiet) and rule 9: a manual command whose controller died is closed as unknown, so that its host is not
+blocked for ever.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from controller.domain.inheritance import resolve
+from controller.domain.model import ControllerRow, Level, Pause
+from controller.domain.power import Accepted, PowerCode
+from controller.domain.reasons import Reason
+from controller.domain.safeguards import SYSTEM
+from controller.services.world import World
+
+log = structlog.get_logger(__name__)
+
+GAP = timedelta(seconds=60)
+UNFINISHED_FOR = timedelta(seconds=120)
+"""Longer than any command may take from intent to answer, lease and deadline together."""
+
+
+async def begin(world: World) -> None:
+    """At start: say that this controller lives; be quiet for ``startup_quiet`` when none had been alive for a minute."""
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        rows = await tx.setting_rows()
+        gap = not any(now - c.alive_at < GAP for c in await tx.controllers())
+        await tx.save_controller(ControllerRow(id=world.controller_id, started_at=now, alive_at=now))
+        if not gap:
+            return
+        policy = resolve(rows, cluster_id=None, host_id=None, other_hosts_in_cluster=0)
+        await tx.save_pause(
+            Pause(
+                id=world.new_id(),
+                level=Level.GLOBAL,
+                owner_id="",
+                reason=Reason.STARTUP_QUIET,
+                by=SYSTEM,
+                created_at=now,
+                until=now + policy.startup_quiet,
+            )
+        )
+        log.info("quiet after start", seconds=policy.startup_quiet.total_seconds())
+
+
+async def alive(world: World) -> None:
+    """Every few seconds: this controller lives."""
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        mine = next((c for c in await tx.controllers() if c.id == world.controller_id), None)
+        started = mine.started_at if mine else now
+        await tx.save_controller(ControllerRow(id=world.controller_id, started_at=started, alive_at=now))
+
+
+async def tidy(world: World) -> int:
+    """Close intents that nobody can finish any more, outside open incidents (those are closed by their own next step)."""
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        mine = {i.id for i in await tx.open_incidents()}
+        left = [
+            a
+            for a in await tx.attempts_unfinished()
+            if a.incident_id not in mine and now - a.intended_at > UNFINISHED_FOR
+        ]
+        for attempt in left:
+            await tx.save_attempt(
+                replace(
+                    attempt,
+                    finished_at=now,
+                    accepted=Accepted.UNKNOWN,
+                    code=PowerCode.DRIVER_FAILED,
+                    said="the controller that was to send it stopped; whether it was sent is unknown",
+                )
+            )
+        return len(left)

@@ -1,0 +1,88 @@
+"""Keeps what a proof of off rests on: that each BMC was seen to say *on* while its host's agent answered.
+
+It catches a BMC mapped to the wrong machine and a rotated password before they matter. Rarely, and spread out.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from controller.domain import notices
+from controller.domain.model import Health, Host
+from controller.domain.policy import Policy
+from controller.domain.power import PowerReading, PowerState
+from controller.services.look import read_power
+from controller.services.scene import policy_of
+from controller.services.telling import tell
+from controller.services.world import World
+
+log = structlog.get_logger(__name__)
+
+CHECK_EVERY = timedelta(hours=6)
+CHECK_UNPROVEN_EVERY = timedelta(seconds=30)
+ALIVE_WITHIN = timedelta(seconds=90)
+AT_ONCE = 4
+DEADLINE_S = 10.0
+
+
+async def check_devices(world: World) -> int:
+    """Read the power state of a few hosts that are due and alive; returns how many."""
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        hosts = tuple(await tx.hosts())
+        rows = tuple(await tx.setting_rows())
+        healths = await tx.healths()
+        busy = {i.host_id for i in await tx.open_incidents()}
+    due = []
+    for host in hosts:
+        policy = policy_of(host, hosts, rows)
+        health = healths.get(host.id)
+        if host.id not in busy and health is not None and _due(policy, health, now):
+            due.append((host, policy))
+    for host, policy in due[:AT_ONCE]:
+        await _check(world, host, policy)
+    return len(due[:AT_ONCE])
+
+
+def _due(policy: Policy, health: Health, now: datetime) -> bool:
+    alive = health.seen_at is not None and now - health.seen_at <= ALIVE_WITHIN
+    if not policy.bmc.configured or not alive or health.fenced_by:
+        return False
+    if health.bmc_identity != policy.bmc.identity:
+        return True
+    every = CHECK_EVERY if health.bmc_on_seen_at is not None else CHECK_UNPROVEN_EVERY
+    return health.bmc_checked_at is None or now - health.bmc_checked_at >= every
+
+
+async def _check(world: World, host: Host, policy: Policy) -> None:
+    """*On* counts only if the agent answers right after: both in one sight."""
+    reading = await read_power(world, policy, DEADLINE_S)
+    if reading is None:
+        return
+    seen = await world.probing.watch(host, deadline_s=2.0)
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        before = await tx.health(host.id)
+        after = _learned(before, policy, reading, alive=seen.answered, now=now)
+        await tx.save_health(after)
+        if reading.state is not PowerState.ON and seen.answered:
+            await tell(tx, notices.bmc_test_failed(host, after, at=now))
+    log.info("power device checked", host_id=host.id, state=reading.state, code=reading.code)
+
+
+def _learned(health: Health, policy: Policy, reading: PowerReading, *, alive: bool, now: datetime) -> Health:
+    changed = health.bmc_identity != policy.bmc.identity
+    on_seen = None if changed else health.bmc_on_seen_at
+    if alive and reading.state is PowerState.ON:
+        on_seen = now
+    elif alive and reading.state is PowerState.OFF:
+        on_seen = None  # says off while the host answers: it is another machine's, or it lies
+    return replace(
+        health,
+        bmc_identity=policy.bmc.identity,
+        bmc_on_seen_at=on_seen,
+        bmc_checked_at=now,
+        bmc_code=reading.code,
+        bmc_said=reading.said,
+    )

@@ -1,0 +1,69 @@
+"""Runs the loops of one controller process side by side, each on its own beat; one that fails is logged and goes on.
+
+The engine does not stop because the database does not answer: every loop tries again on its next beat.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from controller.db.store import StoreUnavailable
+from controller.engine import effects, presence, readiness
+from controller.engine.watcher import POLL_S, Watcher
+from controller.engine.worker import Worker
+from controller.services.world import World
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One thing done again and again, ``every`` so many seconds."""
+
+    name: str
+    every: float
+    beat: Callable[[], Awaitable[object]]
+
+
+class Supervisor:
+    """One process's engine."""
+
+    def __init__(self, world: World, *, extra: tuple[Loop, ...] = ()) -> None:
+        """``extra``: loops of other rooms (the notifier), given by bootstrap."""
+        self._world = world
+        self.worker = Worker(world)
+        self.watcher = Watcher(world)
+        self._loops = (
+            Loop("worker", 0.5, self.worker.run_due),
+            Loop("watcher", POLL_S, self.watcher.poll),
+            Loop("effects", 1.0, lambda: effects.do_due(world)),
+            Loop("readiness", 5.0, lambda: readiness.check_devices(world)),
+            Loop("presence", 10.0, lambda: presence.alive(world)),
+            Loop("tidy", 30.0, lambda: presence.tidy(world)),
+            *extra,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Announce this controller, then start every loop."""
+        await presence.begin(self._world)
+        self._tasks = [asyncio.create_task(self._run(loop), name=f"loop-{loop.name}") for loop in self._loops]
+
+    async def stop(self) -> None:
+        """End the loops, then let the steps under way finish."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.worker.drain()
+
+    async def _run(self, loop: Loop) -> None:
+        while True:
+            try:
+                await loop.beat()
+            except StoreUnavailable as error:
+                log.warning("database does not answer", loop=loop.name, error=str(error))
+            except Exception:
+                log.exception("loop failed", loop=loop.name)
+            await self._world.clock.sleep(loop.every)

@@ -1,0 +1,135 @@
+"""The own watch: polls every agent, opens an incident when a host falls silent, notes life, follows returns.
+
+Quicker than any cloud's time-out. Carries rule 12: its ages are of one monotonic clock. While nobody answers at all the controller
+counts itself as isolated, not everybody else as dead.
+"""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from controller.domain.incident import Source
+from controller.domain.model import Health, Host
+from controller.domain.policy import Policy
+from controller.domain.reasons import Reason
+from controller.domain.watch import Seen, Suspicion, Track, follow, newest_beat_age, suspect
+from controller.probing.base import Question
+from controller.services.incidents import note_life, open_incident
+from controller.services.returns import returning
+from controller.services.scene import policy_of
+from controller.services.world import World
+from shared.enums import Reach
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 2.0
+POLL_DEADLINE_S = 2.0
+HEALTH_WRITTEN_EVERY = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roster:
+    """Who is watched, as one transaction saw it."""
+
+    hosts: tuple[Host, ...]
+    policies: dict[str, Policy]
+    healths: dict[str, Health]
+    open: frozenset[str]
+    now: datetime
+
+
+@dataclass(slots=True)
+class Watcher:
+    """One process's watch. ``tracks`` is only in memory: a new process must see for itself before it suspects."""
+
+    world: World
+    tracks: dict[str, Track] = field(default_factory=dict)
+
+    async def poll(self) -> None:
+        """Ask every agent once, at the same time, and act on what was seen."""
+        roster = await self._roster()
+        watched = [h for h in roster.hosts if h.agent_token]
+        seen = await asyncio.gather(*(self._ask(h) for h in watched))
+        at = self.world.clock.boottime()
+        self._judge_isolation(roster, seen)
+        by_cluster: dict[str, list[Seen]] = defaultdict(list)
+        for host, one in zip(watched, seen, strict=True):
+            by_cluster[host.cluster_id].append(one)
+        for host, one in zip(watched, seen, strict=True):
+            await self._follow(roster, host, one, by_cluster[host.cluster_id], at)
+
+    async def _roster(self) -> Roster:
+        async with self.world.store.transaction() as tx:
+            hosts = tuple(await tx.hosts())
+            rows = tuple(await tx.setting_rows())
+            return Roster(
+                hosts=hosts,
+                policies={h.id: policy_of(h, hosts, rows) for h in hosts},
+                healths=await tx.healths(),
+                open=frozenset(i.host_id for i in await tx.open_incidents()),
+                now=await self.world.clock.now(),
+            )
+
+    async def _ask(self, host: Host) -> Seen:
+        return await self.world.probing.watch(host, deadline_s=POLL_DEADLINE_S)
+
+    def _judge_isolation(self, roster: Roster, seen: list[Seen]) -> None:
+        answered = any(s.answered for s in seen)
+        isolated = bool(roster.hosts) and not answered
+        if isolated is not self.world.isolation.isolated:
+            log.info("isolated" if isolated else "no longer isolated", agents=len(seen))
+        self.world.isolation.isolated = isolated
+
+    async def _follow(self, roster: Roster, host: Host, seen: Seen, cluster: list[Seen], at: float) -> None:
+        track = self.tracks.get(host.id) or Track(tracked_since=at)
+        track = follow(track, seen, newest_beat_age(host.id, cluster), at=at)
+        self.tracks[host.id] = track
+        if seen.answered:
+            await self._lives(roster, host, seen)
+            return
+        if host.id in roster.open or host.excluded or host.maintenance or self.world.isolation.isolated:
+            return
+        suspicion = suspect(host.id, track, seen, roster.policies[host.id], at=at)
+        if suspicion is None or not roster.healths.get(host.id, Health(host_id=host.id)).armed:
+            return
+        if await self._answers_a_neighbor(roster, host, cluster):
+            self.tracks[host.id] = replace(track, answered_at=at)
+            return
+        await self._open(host, suspicion, roster.now)
+
+    async def _lives(self, roster: Roster, host: Host, seen: Seen) -> None:
+        if host.id in roster.open:
+            await note_life(self.world, host.id, why=Reason.AGENT_ANSWERS)
+            return
+        health = roster.healths.get(host.id, Health(host_id=host.id))
+        fresh = health.seen_at is not None and roster.now - health.seen_at < HEALTH_WRITTEN_EVERY
+        if fresh and health.armed and not health.fenced_by and health.boot_id == seen.boot_id:
+            return
+        await returning(self.world, host, roster.policies[host.id], boot_id=seen.boot_id)
+
+    async def _answers_a_neighbor(self, roster: Roster, host: Host, cluster: list[Seen]) -> bool:
+        """A partition between this controller and the host alone is no silence: ask two neighbors before suspecting."""
+        answering = {s.host_id for s in cluster if s.answered}
+        witnesses = [h for h in roster.hosts if h.id in answering and h.id != host.id][:2]
+        question = Question(subject=host, paths=(), pool_roots=())
+        reports = await asyncio.gather(
+            *(self.world.probing.ask(w, question, deadline_s=POLL_DEADLINE_S * 2) for w in witnesses)
+        )
+        return any(r.failure is None and r.reach is Reach.AGENT_ANSWERED for r in reports)
+
+    async def _open(self, host: Host, suspicion: Suspicion, now: datetime) -> None:
+        note = f"silent for {suspicion.silent_for:.0f} s"
+        if Reason.AGENT_ONLY in suspicion.reasons:
+            note += ", while its heartbeat moves"
+        result = await open_incident(
+            self.world,
+            host,
+            source=Source.WATCH,
+            disconnect_at=now - timedelta(seconds=suspicion.silent_for),
+            note=note,
+        )
+        if result.opened and result.incident is not None:
+            log.info("incident opened", host_id=host.id, host=host.name, incident_id=result.incident.id, note=note)

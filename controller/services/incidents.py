@@ -1,0 +1,106 @@
+"""Opening incidents and noting life: what reports, the cloud and the own watch do to the incident table.
+
+Carries design section 3: opened only on an edge, at most one open a host, a disconnect in the future is clamped and noted.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from controller.db.store import Tx
+from controller.domain.incident import Incident, Source, State
+from controller.domain.model import Event, Host
+from controller.domain.reasons import Reason
+from controller.domain.tally import Tally
+from controller.services.world import World
+
+OLDEST_DISCONNECT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportResult:
+    """What became of a report. ``incident``: the open one (new or known); None with ``why_not``."""
+
+    incident: Incident | None
+    opened: bool
+    why_not: Reason | None = None
+
+
+async def open_incident(
+    world: World,
+    host: Host,
+    *,
+    source: Source,
+    disconnect_at: datetime | None = None,
+    note: str = "",
+    actor: str = "hostfence",
+) -> ReportResult:
+    """Open an incident for the host, or return the open one. A host that was not healthy since its last one gets none."""
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        known = next((i for i in await tx.open_incidents() if i.host_id == host.id), None)
+        if known is not None:
+            return ReportResult(incident=known, opened=False)
+        if not (await tx.health(host.id)).armed:
+            return ReportResult(incident=None, opened=False, why_not=Reason.NOT_REARMED)
+        since = disconnect_at or now
+        clamped = min(max(since, now - OLDEST_DISCONNECT), now)
+        incident = Incident(
+            id=world.new_id(),
+            host_id=host.id,
+            cluster_id=host.cluster_id,
+            state=State.SUSPECT,
+            source=source,
+            opened_at=now,
+            disconnect_at=clamped,
+            entered_at=now,
+            next_step_at=now,
+            note=note,
+        )
+        if not await tx.open_incident(incident):
+            return ReportResult(incident=None, opened=False)
+        text = f"{source}: {note}" if note else str(source)
+        if clamped != since:
+            text += f"; the disconnect time given ({since.isoformat()}) was put to {clamped.isoformat()}"
+        await _note(tx, world, incident, now, "opened", text, actor)
+        return ReportResult(incident=incident, opened=True)
+
+
+async def note_life(world: World, host_id: str, *, why: Reason, actor: str = "hostfence") -> Incident | None:
+    """The host of an open incident shows life: the count starts again and the incident is looked at at once (rule 10)."""
+    async with world.store.transaction() as tx:
+        known = next((i for i in await tx.open_incidents() if i.host_id == host_id), None)
+        incident = await tx.incident_for_update(known.id, token=None) if known else None
+        if incident is None or not incident.open:
+            return None
+        now = await world.clock.now()
+        lived = replace(incident, life_at=now, tally=Tally())
+        if incident.state in (State.SUSPECT, State.CHECKING, State.HELD):
+            lived = replace(lived, next_step_at=now)
+        await tx.save_incident(lived, end_lease=False)
+        if incident.life_at is None or now - incident.life_at > timedelta(minutes=1):
+            await _note(tx, world, lived, now, "life", f"sign of life: {why}", actor, (why,))
+        return lived
+
+
+async def _note(
+    tx: Tx,
+    world: World,
+    incident: Incident,
+    now: datetime,
+    kind: str,
+    text: str,
+    actor: str,
+    reasons: tuple[Reason, ...] = (),
+) -> None:
+    await tx.add_event(
+        Event(
+            id=world.new_id(),
+            incident_id=incident.id,
+            at=now,
+            kind=kind,
+            text=text,
+            actor=actor,
+            to_state=incident.state,
+            reasons=reasons,
+        )
+    )
