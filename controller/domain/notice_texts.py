@@ -154,7 +154,7 @@ TEXTS: dict[NoticeKind, Texts] = {
     NoticeKind.FENCED: Texts(
         Severity.INFO,
         "fenced",
-        "{host} is off; its virtual machines may run elsewhere now. None is known that did not start. {vms}",
+        "{host} is off, and its virtual machines may run elsewhere now; none is reported as not started. {vms}",
         "{after}",
         _NOTHING,
     ),

@@ -23,6 +23,10 @@ ACTING: dict[Reason, tuple[str, str]] = {
         "The host is in maintenance, so its silence may well be wanted.",
         "Ask who is working on it. End the maintenance if nobody is.",
     ),
+    Reason.NOT_REARMED: (
+        "Since its last incident the host has not been seen healthy, so no new incident is opened for it.",
+        "Bring the host back, or re-arm it on its page.",
+    ),
     Reason.CONTROLLERS_OWN_HOST: (
         "A hostfence controller runs on this host, and hostfence never cuts the power under itself.",
         "Look after this host by hand. Better: move the controller off the hosts it guards.",

@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from controller.domain.model import Notice
 from controller.domain.notice_texts import TEXTS, NoticeKind
+from controller.domain.reasons import NEEDS_A_PERSON
 from controller.domain.words import label, words_for
 from controller.notifications.base import Rendered
 
@@ -52,7 +53,8 @@ def link_to(notice: Notice, *, link_base: str) -> str:
 
 
 def _few_reasons(notice: Notice) -> list[str]:
-    shown = [label(reason) for reason in notice.why[:_REASONS_IN_SUBJECT]]
+    worst_first = sorted(notice.why, key=lambda reason: reason not in NEEDS_A_PERSON)
+    shown = [label(reason) for reason in worst_first[:_REASONS_IN_SUBJECT]]
     more = len(notice.why) - len(shown)
     return [*shown, f"{more} more"] if more > 0 else shown
 
@@ -63,10 +65,9 @@ def _headline(notice: Notice) -> str:
     return TEXTS[NoticeKind(notice.kind)].headline if known else notice.kind.replace("_", " ")
 
 
-def _wrap(text: str, indent: int = 0) -> str:
-    pad = " " * indent
+def _wrap(text: str, first: str = "", rest: str = "") -> str:
     return textwrap.fill(
-        text, _WIDTH, initial_indent=pad, subsequent_indent=pad, break_long_words=False, break_on_hyphens=False
+        text, _WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )
 
 

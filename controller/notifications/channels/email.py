@@ -42,6 +42,7 @@ class Email:
         self._left: OrderedDict[str, tuple[str, ...]] = OrderedDict()
 
     async def send(self, rendered: Rendered) -> str:
+        """See :class:`~controller.notifications.base.Channel`."""
         recipients = self._left.get(rendered.notice.id, self._settings.recipients)
         try:
             async with asyncio.timeout(self._timeout_s):
