@@ -1,0 +1,69 @@
+"""Makes the connection pool: asyncpg under SQLAlchemy, with limits on everything that could hang."""
+
+from urllib.parse import urlsplit
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+_SCHEMES = ("postgresql", "postgres")
+
+
+class DatabaseUrlError(ValueError):
+    """The URL is not one of PostgreSQL. Its text is left out: it may hold a password (rule 7)."""
+
+
+def driver_url(url: str) -> str:
+    """The public ``postgresql://…`` URL as SQLAlchemy wants it.
+
+    Raises:
+        DatabaseUrlError: when it is the URL of something else.
+    """
+    scheme, found, rest = url.partition("://")
+    if not found or scheme not in _SCHEMES or not urlsplit(url).path.strip("/"):
+        raise DatabaseUrlError("the database URL must look like postgresql://user:password@host:port/database")
+    return f"postgresql+asyncpg://{rest}"
+
+
+def make_engine(
+    url: str,
+    *,
+    pool_size: int = 10,
+    statement_timeout_s: float = 10,
+    lock_timeout_s: float = 5,
+    idle_timeout_s: float = 30,
+    connect_timeout_s: float = 5,
+    pooled: bool = True,
+) -> AsyncEngine:
+    """The engine for :class:`~controller.db.unit_of_work.PostgresStore` and :class:`~controller.db.clock.SqlClock`.
+
+    Connections go straight to PostgreSQL (or a pooler in session mode): advisory locks and prepared statements need it.
+    Times in seconds; ``idle_timeout_s`` ends a transaction that a hung controller left open, and its locks.
+    """
+    settings = {
+        "application_name": "hostfence",
+        "timezone": "UTC",
+        "statement_timeout": _ms(statement_timeout_s),
+        "lock_timeout": _ms(lock_timeout_s),
+        "idle_in_transaction_session_timeout": _ms(idle_timeout_s),
+        # What `guard` protects must be seen by the next statement, not by the transaction's first look.
+        "default_transaction_isolation": "read committed",
+        # An intent must survive a power cut before the command is sent (rules 8 and 9), whatever the server's default.
+        "synchronous_commit": "on",
+        # Thousands of tiny statements: compiling any of them costs more than it can win.
+        "jit": "off",
+    }
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": connect_timeout_s, "pool_use_lifo": True}
+    return create_async_engine(
+        driver_url(url),
+        hide_parameters=True,  # parameters hold secrets; errors are logged
+        connect_args={
+            "timeout": connect_timeout_s,
+            "command_timeout": statement_timeout_s + 2,  # the server first; this one for a dead network
+            "server_settings": settings,
+        },
+        **(pool if pooled else {"poolclass": NullPool}),
+    )
+
+
+def _ms(seconds: float) -> str:
+    return str(round(seconds * 1000))

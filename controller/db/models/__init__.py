@@ -1,0 +1,32 @@
+"""The tables, by subject. Importing this package knows them all (migrations compare with it)."""
+
+from controller.db.models.access import ApiTokens, Audit, Controllers, TimeBase
+from controller.db.models.acting import Attempts, Effects
+from controller.db.models.base import Base
+from controller.db.models.incidents import Events, Incidents, Rounds
+from controller.db.models.inventory import Clusters, Disks, Healths, Hosts, Pools, Vms
+from controller.db.models.outbox import Deliveries, Notices
+from controller.db.models.settings import Pauses, Settings
+
+__all__ = [
+    "ApiTokens",
+    "Attempts",
+    "Audit",
+    "Base",
+    "Clusters",
+    "Controllers",
+    "Deliveries",
+    "Disks",
+    "Effects",
+    "Events",
+    "Healths",
+    "Hosts",
+    "Incidents",
+    "Notices",
+    "Pauses",
+    "Pools",
+    "Rounds",
+    "Settings",
+    "TimeBase",
+    "Vms",
+]
