@@ -1,0 +1,86 @@
+"""Brings a database to this version's tables, and says where it differs from them."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from controller.db.engine import make_engine
+from controller.db.errors import store_errors
+from controller.db.models import Base
+from controller.db.store import StoreError
+
+MIGRATION_LOCK = 0x686F7374_6D696772
+"""Any number ("hostmigr"): controllers that start together migrate one after the other."""
+
+_WAIT_S = 300
+
+
+class SchemaError(StoreError):
+    """The database's tables are not those this version works with."""
+
+
+async def upgrade(url: str) -> None:
+    """Apply every migration that is missing. Safe to call from several controllers at once.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached or refuses (a lock time-out, missing rights).
+        SchemaError: the database was migrated by a newer version.
+    """
+    await _in_transaction(url, _upgrade)
+
+
+async def check(url: str) -> list[str]:
+    """Where the database differs from the tables in the code, one readable line each; empty when it does not."""
+    found: list[str] = []
+    await _in_transaction(url, lambda connection: found.extend(_differences(connection)))
+    return found
+
+
+async def _in_transaction(url: str, work: Any) -> None:
+    # A migration may take longer than a statement of the running service is allowed to.
+    engine: AsyncEngine = make_engine(url, pooled=False, statement_timeout_s=_WAIT_S, lock_timeout_s=_WAIT_S)
+    try:
+        with store_errors():
+            async with engine.connect() as connection, connection.begin():
+                await connection.run_sync(work)
+    finally:
+        await asyncio.shield(engine.dispose())
+
+
+def _upgrade(connection: Connection) -> None:
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+    config = _config()
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    for revision in MigrationContext.configure(connection).get_current_heads():
+        if revision not in known:
+            raise SchemaError(f"the database was migrated by a newer version ({revision}): upgrade this controller")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _differences(connection: Connection) -> list[str]:
+    heads = set(ScriptDirectory.from_config(_config()).get_heads())
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    missing = [f"migration {head} is not applied" for head in sorted(heads - set(context.get_current_heads()))]
+    return missing + [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _folder() -> Path:
+    """Beside this module in an installed wheel, at the top of a checkout."""
+    installed = Path(__file__).with_name("migrations")
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "migrations"
