@@ -1,0 +1,1 @@
+"""SQL by subject, as parts of one transaction."""

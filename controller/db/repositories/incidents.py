@@ -1,0 +1,122 @@
+"""Incidents, their timeline and rounds."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Executable, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from controller.db import claims
+from controller.db.mapping import Mapping
+from controller.db.models import Events, Hosts, Incidents, Rounds
+from controller.db.models.incidents import OPEN
+from controller.db.session import Repository
+from controller.domain.incident import Incident
+from controller.domain.model import Event, RoundRecord
+
+EVENTS = Mapping(Event, Events)
+ROUNDS = Mapping(RoundRecord, Rounds)
+
+
+class IncidentRepository(Repository):
+    """Part of :class:`controller.db.store.Tx`."""
+
+    async def claim_due(self, *, now: datetime, lease_until: datetime, token: str, limit: int) -> list[Incident]:
+        """See the port."""
+        return await self._bodies(claims.claim(now=now, lease_until=lease_until, token=token, limit=limit))
+
+    async def incident_for_update(self, incident_id: str, *, token: str | None) -> Incident | None:
+        """See the port."""
+        statement = select(Incidents.body).where(Incidents.id == incident_id).with_for_update()
+        if token is not None:
+            statement = statement.where(Incidents.lease_token == token)
+        return await self._body(statement)
+
+    async def extend_lease(self, incident_id: str, *, token: str, lease_until: datetime) -> bool:
+        """See the port."""
+        return await self._session.touched(claims.extend(incident_id, token=token, lease_until=lease_until))
+
+    async def save_incident(self, incident: Incident, *, end_lease: bool) -> None:
+        """See the port."""
+        freed: dict[str, Any] = {"lease_token": None, "lease_until": None} if end_lease else {}
+        statement = update(Incidents).where(Incidents.id == incident.id).values(_columns(incident) | freed)
+        await self._session.must_touch(statement, f"incident {incident.id}")
+
+    async def open_incident(self, incident: Incident) -> bool:
+        """See the port. The host's row is locked against being deleted meanwhile."""
+        lock = select(Hosts.id).where(Hosts.id == incident.host_id).with_for_update(read=True, key_share=True)
+        if await self._session.first(lock) is None:
+            self._session.refuse("host_id", f"no host {incident.host_id}")
+        statement = (
+            insert(Incidents)
+            .values(_columns(incident))
+            .on_conflict_do_nothing(index_elements=[Incidents.host_id], index_where=OPEN)
+        )
+        return await self._session.touched(statement)
+
+    async def incident(self, incident_id: str) -> Incident | None:
+        """See the port."""
+        return await self._body(select(Incidents.body).where(Incidents.id == incident_id))
+
+    async def open_incidents(self) -> list[Incident]:
+        """See the port."""
+        oldest_first = (Incidents.opened_at, Incidents.id)
+        return await self._bodies(select(Incidents.body).where(Incidents.open).order_by(*oldest_first))
+
+    async def incidents(
+        self,
+        *,
+        host_id: str | None = None,
+        cluster_id: str | None = None,
+        opened_before: datetime | None = None,
+        limit: int = 50,
+    ) -> list[Incident]:
+        """See the port."""
+        statement = select(Incidents.body).order_by(Incidents.opened_at.desc(), Incidents.id.desc()).limit(limit)
+        if host_id is not None:
+            statement = statement.where(Incidents.host_id == host_id)
+        if cluster_id is not None:
+            statement = statement.where(Incidents.cluster_id == cluster_id)
+        if opened_before is not None:
+            statement = statement.where(Incidents.opened_at < opened_before)
+        return await self._bodies(statement)
+
+    async def add_event(self, event: Event) -> None:
+        """See the port."""
+        await self._session.run(EVENTS.insert(event))
+
+    async def events(self, incident_id: str) -> list[Event]:
+        """See the port."""
+        statement = EVENTS.select().where(EVENTS.c.incident_id == incident_id).order_by(EVENTS.c.at, EVENTS.c.seq)
+        return [EVENTS.entity(row) for row in await self._session.all(statement)]
+
+    async def add_round(self, record: RoundRecord) -> None:
+        """See the port."""
+        await self._session.run(ROUNDS.insert(record))
+
+    async def rounds(self, incident_id: str, *, limit: int = 200) -> list[RoundRecord]:
+        """See the port."""
+        newest = ROUNDS.select().where(ROUNDS.c.incident_id == incident_id).order_by(ROUNDS.c.number.desc())
+        rows = await self._session.all(newest.limit(limit))
+        return [ROUNDS.entity(row) for row in reversed(rows)]
+
+    async def _body(self, statement: Executable) -> Incident | None:
+        row = await self._session.first(statement)
+        return None if row is None else row["body"]
+
+    async def _bodies(self, statement: Executable) -> list[Incident]:
+        return [row["body"] for row in await self._session.all(statement)]
+
+
+def _columns(incident: Incident) -> dict[str, Any]:
+    return {
+        "id": incident.id,
+        "host_id": incident.host_id,
+        "cluster_id": incident.cluster_id,
+        "state": incident.state,
+        "open": incident.open,
+        "opened_at": incident.opened_at,
+        "closed_at": incident.closed_at,
+        "next_step_at": incident.next_step_at,
+        "body": incident,
+    }

@@ -1,0 +1,108 @@
+"""Clusters, hosts, pools, and what is remembered of each host.
+
+Sorted in Python: PostgreSQL's order of texts depends on the database's locale.
+"""
+
+from sqlalchemy import RowMapping, Select, delete, or_, select
+
+from controller.db.mapping import Mapping
+from controller.db.models import Clusters, Disks, Healths, Hosts, Incidents, Pools
+from controller.db.session import Repository
+from controller.domain.model import Cluster, Health, Host, Pool
+
+CLUSTERS = Mapping(Cluster, Clusters)
+HOSTS = Mapping(Host, Hosts, without=("agent_token",))
+POOLS = Mapping(Pool, Pools)
+HEALTHS = Mapping(Health, Healths, key="host_id")
+
+
+class InventoryRepository(Repository):
+    """Part of :class:`controller.db.store.Tx`."""
+
+    async def clusters(self) -> list[Cluster]:
+        """See the port."""
+        rows = await self._session.all(CLUSTERS.select())
+        return sorted((CLUSTERS.entity(row) for row in rows), key=lambda c: c.name)
+
+    async def save_cluster(self, cluster: Cluster) -> None:
+        """See the port."""
+        await self._session.run(CLUSTERS.upsert(cluster))
+
+    async def delete_cluster(self, cluster_id: str) -> bool:
+        """See the port. The row is locked first, so that no host is added meanwhile."""
+        if not await self._lock(Clusters, cluster_id):
+            return False
+        if await self._any(select(Hosts.id).where(Hosts.cluster_id == cluster_id)):
+            self._session.refuse("hosts", "the cluster still has hosts")
+        mine = select(Pools.id).where(Pools.cluster_id == cluster_id)
+        if await self._any(select(Disks.id).where(Disks.pool_id.in_(mine))):
+            self._session.refuse("disks", "disks lie on a pool of the cluster")
+        return await self._session.touched(delete(Clusters).where(Clusters.id == cluster_id))
+
+    async def hosts(self, *, cluster_id: str | None = None) -> list[Host]:
+        """See the port."""
+        statement = HOSTS.select().add_columns(Hosts.agent_token)
+        if cluster_id is not None:
+            statement = statement.where(Hosts.cluster_id == cluster_id)
+        rows = await self._session.all(statement)
+        return sorted((self._host(row) for row in rows), key=lambda h: (h.name, h.id))
+
+    async def host(self, host_id: str) -> Host | None:
+        """See the port."""
+        statement = HOSTS.select().add_columns(Hosts.agent_token).where(Hosts.id == host_id)
+        row = await self._session.first(statement)
+        return None if row is None else self._host(row)
+
+    def _host(self, row: RowMapping) -> Host:
+        return HOSTS.entity(row, agent_token=self._vault.open(row["agent_token"]))
+
+    async def save_host(self, host: Host) -> None:
+        """See the port."""
+        await self._session.run(HOSTS.upsert(host, agent_token=self._vault.seal(host.agent_token)))
+
+    async def delete_host(self, host_id: str) -> bool:
+        """See the port. The row is locked first, so that no incident is opened meanwhile."""
+        if not await self._lock(Hosts, host_id):
+            return False
+        if await self._any(select(Incidents.id).where(Incidents.host_id == host_id, Incidents.open)):
+            self._session.refuse("incidents", "an incident of the host is open")
+        return await self._session.touched(delete(Hosts).where(Hosts.id == host_id))
+
+    async def pools(self, *, cluster_id: str | None = None) -> list[Pool]:
+        """See the port."""
+        statement = POOLS.select()
+        if cluster_id is not None:
+            statement = statement.where(or_(Pools.cluster_id == cluster_id, Pools.cluster_id.is_(None)))
+        rows = await self._session.all(statement)
+        return sorted((POOLS.entity(row) for row in rows), key=lambda p: (p.name, p.id))
+
+    async def save_pool(self, pool: Pool) -> None:
+        """See the port."""
+        await self._session.run(POOLS.upsert(pool))
+
+    async def delete_pool(self, pool_id: str) -> bool:
+        """See the port."""
+        if not await self._lock(Pools, pool_id):
+            return False
+        if await self._any(select(Disks.id).where(Disks.pool_id == pool_id)):
+            self._session.refuse("disks", "disks lie on the pool")
+        return await self._session.touched(delete(Pools).where(Pools.id == pool_id))
+
+    async def health(self, host_id: str) -> Health:
+        """See the port."""
+        row = await self._session.first(HEALTHS.select().where(Healths.host_id == host_id))
+        return Health(host_id=host_id) if row is None else HEALTHS.entity(row)
+
+    async def healths(self) -> dict[str, Health]:
+        """See the port."""
+        return {row["host_id"]: HEALTHS.entity(row) for row in await self._session.all(HEALTHS.select())}
+
+    async def save_health(self, health: Health) -> None:
+        """See the port."""
+        await self._session.run(HEALTHS.upsert(health))
+
+    async def _lock(self, table: type[Clusters | Hosts | Pools], row_id: str) -> bool:
+        return await self._any(select(table.id).where(table.id == row_id).with_for_update())
+
+    async def _any(self, statement: Select[str]) -> bool:
+        return await self._session.first(statement.limit(1)) is not None

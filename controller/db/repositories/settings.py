@@ -1,0 +1,66 @@
+"""Settings, pauses, and the controllers that are alive."""
+
+import json
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from controller.db.mapping import Mapping
+from controller.db.models import Controllers, Pauses, Settings, TimeBase
+from controller.db.session import Repository
+from controller.domain.model import ControllerRow, Level, Pause, SettingRow
+
+PAUSES = Mapping(Pause, Pauses)
+CONTROLLERS = Mapping(ControllerRow, Controllers)
+
+_KEY = (Settings.level, Settings.owner_id, Settings.field)
+
+
+class SettingRepository(Repository):
+    """Part of :class:`controller.db.store.Tx`."""
+
+    async def setting_rows(self) -> list[SettingRow]:
+        """See the port."""
+        rows = await self._session.all(select(*_KEY, Settings.value, Settings.sealed))
+        return sorted((self._setting(row) for row in rows), key=lambda r: (r.level, r.owner_id, r.field))
+
+    def _setting(self, row: RowMapping) -> SettingRow:
+        value = row["value"] if row["sealed"] is None else json.loads(self._vault.open(row["sealed"]))
+        return SettingRow(level=row["level"], owner_id=row["owner_id"], field=row["field"], value=value)
+
+    async def put_setting(self, row: SettingRow, *, secret: bool) -> None:
+        """See the port."""
+        content: dict[str, Any] = {"value": row.value, "sealed": None}
+        if secret:
+            content = {"value": null(), "sealed": self._vault.seal(json.dumps(row.value))}
+        place = {"level": row.level, "owner_id": row.owner_id, "field": row.field}
+        statement = insert(Settings).values(place | content)
+        changes = {"value": statement.excluded.value, "sealed": statement.excluded.sealed}
+        await self._session.run(statement.on_conflict_do_update(index_elements=_KEY, set_=changes))
+
+    async def delete_setting(self, level: Level, owner_id: str, field: str) -> bool:
+        """See the port."""
+        which = (Settings.level == level, Settings.owner_id == owner_id, Settings.field == field)
+        return await self._session.touched(delete(Settings).where(*which))
+
+    async def pauses(self) -> list[Pause]:
+        """See the port."""
+        statement = PAUSES.select().where(Pauses.lifted_at.is_(None)).order_by(Pauses.created_at, Pauses.id)
+        return [PAUSES.entity(row) for row in await self._session.all(statement)]
+
+    async def save_pause(self, pause: Pause) -> None:
+        """See the port."""
+        await self._session.run(PAUSES.upsert(pause))
+
+    async def controllers(self) -> list[ControllerRow]:
+        """See the port."""
+        statement = CONTROLLERS.select().order_by(Controllers.alive_at.desc(), Controllers.id.desc())
+        return [CONTROLLERS.entity(row) for row in await self._session.all(statement)]
+
+    async def save_controller(self, row: ControllerRow) -> None:
+        """See the port. Also notes the time: hostfence time never runs behind it again (:mod:`controller.db.clock`)."""
+        await self._session.run(CONTROLLERS.upsert(row))
+        behind = or_(TimeBase.high_water.is_(None), TimeBase.high_water < row.alive_at)
+        mark = func.greatest(TimeBase.high_water, row.alive_at, type_=TimeBase.high_water.type)
+        await self._session.run(update(TimeBase).where(behind).values(high_water=mark))
