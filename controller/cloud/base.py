@@ -1,7 +1,8 @@
 """The port to the cloud: where VMs are, what the cloud thinks of a host, keeping it out, letting its VMs go.
 
 Contract: nothing raises for what the cloud or the network did: ``disks`` answers ``known=False``, ``says`` answers
-``unreachable``, the effects answer ``done=False`` with what was said. Every effect is idempotent: it may be called again after a
+``unreachable``, the effects answer ``done=False`` with what was said. Every effect is idempotent: it may be called
+again after a
 crash at any point.
 """
 

@@ -17,6 +17,7 @@ from controller.domain.tally import dead_enough
 FENCES_BEFORE_STAYING_OFF = 3
 """The third fence of one host within a day leaves it off (design section 3, return)."""
 
+
 class Verb(StrEnum):
     """What comes next."""
 
@@ -87,17 +88,12 @@ def _go_on_or_hold(
     if sticky:
         return Decision(verb=Verb.HOLD, reasons=(*sticky, *judgement.reasons))
     if judgement.verdict is Verdict.DEAD:
-        why = (Reason.NOT_SILENT_LONG_ENOUGH,)
-    else:
-        why = judgement.reasons
-    if judgement.verdict is not Verdict.DEAD and _over_limit(incident, policy, now):
-        return Decision(verb=Verb.HOLD, reasons=why)
-    return Decision(verb=Verb.GO_ON, reasons=why)
+        return Decision(verb=Verb.GO_ON, reasons=(Reason.NOT_SILENT_LONG_ENOUGH,))
+    verb = Verb.HOLD if _over_limit(incident, policy, now) else Verb.GO_ON
+    return Decision(verb=verb, reasons=judgement.reasons)
 
 
-def _fence_or_not(
-    incident: Incident, policy: Policy, refused: tuple[Reason, ...], now: datetime
-) -> Decision:
+def _fence_or_not(incident: Incident, policy: Policy, refused: tuple[Reason, ...], now: datetime) -> Decision:
     if Reason.OBSERVE_MODE in refused:
         return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, *refused))
     if not refused:
@@ -111,9 +107,7 @@ def _over_limit(incident: Incident, policy: Policy, now: datetime) -> bool:
     return now - incident.entered_at >= policy.checking_limit
 
 
-def wants_quarantine(
-    incident: Incident, policy: Policy, refused: tuple[Reason, ...], *, now_dead: bool
-) -> bool:
+def wants_quarantine(incident: Incident, policy: Policy, refused: tuple[Reason, ...], *, now_dead: bool) -> bool:
     """True at the first dead round of an armed host that hostfence may and can finish with.
 
     Quarantine also switches off the cloud's only other rescue: never where a refusal stands that time cannot cure.

@@ -1,6 +1,7 @@
 """An incident (one silence of one host) and its states. Transitions are data; everything else reads them.
 
-Carries rule 11: every open state has an entry in :data:`TRANSITIONS` with a way out, and every :class:`Incident` in an open
+Carries rule 11: every open state has an entry in :data:`TRANSITIONS` with a way out, and every :class:`Incident` in
+an open
 state has ``next_step_at``.
 """
 
@@ -37,17 +38,11 @@ class State(StrEnum):
 
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.SUSPECT: frozenset({State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}),
-    State.CHECKING: frozenset(
-        {State.FENCING, State.NOTIFIED, State.RECOVERED, State.HELD, State.CANCELLED}
-    ),
-    State.FENCING: frozenset(
-        {State.VERIFYING, State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}
-    ),
+    State.CHECKING: frozenset({State.FENCING, State.NOTIFIED, State.RECOVERED, State.HELD, State.CANCELLED}),
+    State.FENCING: frozenset({State.VERIFYING, State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}),
     State.VERIFYING: frozenset({State.RELEASING, State.FENCING, State.HELD}),
     State.RELEASING: frozenset({State.FENCED, State.VERIFYING, State.HELD}),
-    State.HELD: frozenset(
-        {State.CHECKING, State.VERIFYING, State.RELEASING, State.RECOVERED, State.CANCELLED}
-    ),
+    State.HELD: frozenset({State.CHECKING, State.VERIFYING, State.RELEASING, State.RECOVERED, State.CANCELLED}),
     State.FENCED: frozenset(),
     State.RECOVERED: frozenset(),
     State.NOTIFIED: frozenset(),
@@ -130,7 +125,7 @@ class Incident:
     note: str = ""
     reasons: tuple[Reason, ...] = ()
     sticky: frozenset[Reason] = frozenset()
-    tally: Tally = Tally()
+    tally: Tally = field(default_factory=Tally)
     memory: dict[str, Memory] = field(default_factory=dict)
     """What each witness read last, by the witness's host id."""
     rounds: int = 0
@@ -142,8 +137,8 @@ class Incident:
     boot_id: str = ""
     """The host's boot id before the silence, where a heartbeat told it."""
     action: Action | None = None
-    command: Command = Command()
-    proof: Proof = Proof()
+    command: Command = field(default_factory=Command)
+    proof: Proof = field(default_factory=Proof)
     acknowledged: Acknowledgement | None = None
     quarantined: bool = False
     released_at: datetime | None = None

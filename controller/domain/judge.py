@@ -1,6 +1,7 @@
 """From what was seen to a verdict: alive, dead or inconclusive. The heart of hostfence; pure.
 
-Carries rule 3 (unknown is never dead): *dead* needs enough reports in which every single thing asked was read and unmoved,
+Carries rule 3 (unknown is never dead): *dead* needs enough reports in which every single thing asked was read and
+unmoved,
 with the positive control held, on every pool in question; any sign of life from anyone wins, in any order.
 """
 
@@ -100,16 +101,15 @@ def written_since_disconnect(
 ) -> bool:
     """The request's own question for the baseline: is this file newer than the disconnect? Seconds.
 
-    Both times are the storage server's: ``server_now`` is the witness's own heartbeat file on the same pool, written within
+    Both times are the storage server's: ``server_now`` is the witness's own heartbeat file on the same pool, written
+    within
     ``slack``. Can only ever say *alive*.
     """
     age = (server_now.mtime_ns - reading.mtime_ns) / 1e9
     return age < since_disconnect - slack
 
 
-def _judge_report(
-    report: Report, disks: DiskList, memory: Memory, policy: Policy, since_disconnect: float
-) -> Finding:
+def _judge_report(report: Report, disks: DiskList, memory: Memory, policy: Policy, since_disconnect: float) -> Finding:
     if report.failure is not None:
         return Finding(
             witness_id=report.witness_id,
@@ -140,14 +140,10 @@ def _judge_report(
             covers.append(root)
     # Heartbeats on pools that hold no disk can still show life.
     for pool in report.pools:
-        if pool.root not in disks.roots_in_question and _beat_moved(
-            pool.subject, memory.beats.get(pool.root)
-        ):
+        if pool.root not in disks.roots_in_question and _beat_moved(pool.subject, memory.beats.get(pool.root)):
             life.append(Reason.HEARTBEAT_MOVES)
     if life:
-        return Finding(
-            witness_id=report.witness_id, verdict=Verdict.ALIVE, reasons=_unique(tuple(life))
-        )
+        return Finding(witness_id=report.witness_id, verdict=Verdict.ALIVE, reasons=_unique(tuple(life)))
     verdict = Verdict.DEAD if covers and not doubts else Verdict.INCONCLUSIVE
     return Finding(
         witness_id=report.witness_id,
@@ -181,9 +177,7 @@ def _judge_pool(
         doubts.append(Reason.NO_POSITIVE_CONTROL)
     if _beat_moved(pool.subject, memory.beats.get(root)):
         life.append(Reason.HEARTBEAT_MOVES)
-    doubts += _heartbeat_doubts(
-        pool.subject, memory.beats.get(root), policy, since_disconnect
-    )
+    doubts += _heartbeat_doubts(pool.subject, memory.beats.get(root), policy, since_disconnect)
     return life, doubts
 
 
@@ -209,7 +203,10 @@ def _says_life(reading: Reading | None, memory: Memory) -> bool:
 
 
 def _own_beat_moved(own: Beat | None, before: tuple[str, int] | None, policy: Policy) -> bool:
-    """The positive control: since the reading that this one is compared with, the witness's own heartbeat moved here."""
+    """The positive control.
+
+    Since the reading that this one is compared with, the witness's own heartbeat moved here.
+    """
     if own is None or not own.known or before is None or not _sampled(own, policy):
         return False
     return _mark(own) != before
@@ -239,10 +236,7 @@ def _heartbeat_doubts(
         return [*doubts, Reason.STORAGE_UNREADABLE]
     if before is None:
         doubts.append(Reason.NO_BASELINE)
-    if (
-        beat.moved_age is None
-        or beat.moved_age - since_disconnect > HEARTBEAT_SEEN_WITHIN_S
-    ):
+    if beat.moved_age is None or beat.moved_age - since_disconnect > HEARTBEAT_SEEN_WITHIN_S:
         doubts.append(Reason.NO_HEARTBEAT)
     return doubts
 
@@ -258,9 +252,7 @@ def _mark(beat: Beat) -> tuple[str, int]:
 
 def _signs_of_life(facts: RoundFacts, findings: tuple[Finding, ...]) -> tuple[Reason, ...]:
     own = (Reason.AGENT_ANSWERS,) if facts.own_reach is Reach.AGENT_ANSWERED else ()
-    told = tuple(
-        r for f in findings if f.verdict is Verdict.ALIVE for r in f.reasons if r in LIFE
-    )
+    told = tuple(r for f in findings if f.verdict is Verdict.ALIVE for r in f.reasons if r in LIFE)
     return _unique((*own, *told))
 
 
@@ -275,9 +267,7 @@ def _life_pattern(life: tuple[Reason, ...]) -> tuple[Reason, ...]:
     return ()
 
 
-def _doubts(
-    facts: RoundFacts, findings: tuple[Finding, ...], policy: Policy
-) -> tuple[Reason, ...]:
+def _doubts(facts: RoundFacts, findings: tuple[Finding, ...], policy: Policy) -> tuple[Reason, ...]:
     """Everything that stands between this round and *dead*; empty means dead (when there is no life)."""
     doubts: list[Reason] = []
     reaches = [facts.own_reach, *(r.reach for r in facts.reports if r.failure is None)]

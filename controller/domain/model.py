@@ -3,6 +3,7 @@
 These are what the store port hands out and takes in; tables and columns are the store's own business.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -97,12 +98,15 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingRow:
-    """One field written at one level. ``owner_id`` is empty for global. ``value`` is JSON; secrets are encrypted at rest."""
+    """One field written at one level.
+
+    ``owner_id`` is empty for global. ``value`` is JSON; secrets are encrypted at rest.
+    """
 
     level: Level
     owner_id: str
     field: str
-    value: Any = field(repr=False)
+    value: Any = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +135,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Fencing is paused at a level until ``until`` (None: until lifted). ``sticky`` ones are lifted by a person only."""
+    """Fencing is paused at a level until ``until`` (None: until lifted).
+
+    ``sticky`` ones are lifted by a person only.
+    """
 
     id: str
     level: Level
@@ -152,7 +159,8 @@ class Pause:
 class Attempt:
     """One power command: the intent first (``finished_at`` None), then what became of it. Rule 8 for power.
 
-    ``takes_slot``: counts in the caps as a host taken down (once per incident). ``automatic`` False: a person's command.
+    ``takes_slot``: counts in the caps as a host taken down (once per incident). ``automatic`` False: a person's
+    command.
     """
 
     id: str

@@ -1,6 +1,7 @@
 """Who is asked about a silent host, and why the others are not.
 
-Carries rule 3: a host that is itself suspected is no witness; how many answers are required follows configured membership.
+Carries rule 3: a host that is itself suspected is no witness; how many answers are required follows configured
+membership.
 """
 
 from collections.abc import Iterable

@@ -31,7 +31,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BmcSettings:
-    """The resolved ``ipmi.*`` settings. ``host`` empty: no BMC configured. The password stays out of ``repr`` (rule 7)."""
+    """The resolved ``ipmi.*`` settings.
+
+    ``host`` empty: no BMC configured. The password stays out of ``repr`` (rule 7).
+    """
 
     driver: str = "ipmi"
     host: str = ""

@@ -1,6 +1,7 @@
 """Proof of off: consecutive *off* reads of a device that is known to tell the truth about this host.
 
-Carries rules 1 and 6: only reads make a proof, a command's answer never does; anything but *off* starts again; an off from a
+Carries rules 1 and 6: only reads make a proof, a command's answer never does; anything but *off* starts again; an
+off from a
 device that never read *on* while the host lived, or that was out of reach a moment ago, does not count.
 """
 
@@ -34,9 +35,7 @@ class Standing:
     """It read *on* while the host's agent answered, and its identity has not changed since."""
 
 
-def note_read(
-    proof: Proof, reading: PowerReading, *, at: datetime, standing: Standing, policy: Policy
-) -> Proof:
+def note_read(proof: Proof, reading: PowerReading, *, at: datetime, standing: Standing, policy: Policy) -> Proof:
     """The proof after one more status read at ``at``."""
     seen = replace(proof, last_state=reading.state, last_said=reading.said)
     match reading.state:
@@ -50,27 +49,19 @@ def note_read(
             return _one_more_off(seen, at=at, policy=policy)
 
 
-def why_off_does_not_count(
-    proof: Proof, *, at: datetime, standing: Standing, policy: Policy
-) -> tuple[Reason, ...]:
+def why_off_does_not_count(proof: Proof, *, at: datetime, standing: Standing, policy: Policy) -> tuple[Reason, ...]:
     """Reasons why an *off* read at ``at`` is no evidence; empty when it is."""
     why = []
     if not standing.on_seen_alive:
         why.append(Reason.BMC_UNPROVEN)
-    if proof.unreachable_at is not None and not (
-        at - proof.unreachable_at >= policy.bmc_settle
-    ):
+    if proof.unreachable_at is not None and not (at - proof.unreachable_at >= policy.bmc_settle):
         why.append(Reason.BMC_SETTLING)
     return tuple(why)
 
 
 def fresh(proof: Proof, *, now: datetime, within: timedelta) -> bool:
     """True when the proof stands and the newest *off* read is at most ``within`` old."""
-    return (
-        proof.proven_at is not None
-        and proof.last_at is not None
-        and timedelta(0) <= now - proof.last_at <= within
-    )
+    return proof.proven_at is not None and proof.last_at is not None and timedelta(0) <= now - proof.last_at <= within
 
 
 def _one_more_off(proof: Proof, *, at: datetime, policy: Policy) -> Proof:
@@ -84,6 +75,4 @@ def _one_more_off(proof: Proof, *, at: datetime, policy: Policy) -> Proof:
 
 def _void(proof: Proof) -> Proof:
     lost = 1 if proof.proven_at is not None else 0
-    return replace(
-        proof, reads=0, first_at=None, last_at=None, proven_at=None, voided=proof.voided + lost
-    )
+    return replace(proof, reads=0, first_at=None, last_at=None, proven_at=None, voided=proof.voided + lost)

@@ -27,7 +27,8 @@ ROUND_FRESH_IN_INTERVALS = 2
 class ClusterFacts:
     """What the safeguards need to know besides the incident itself; gathered in one transaction.
 
-    ``incidents``: the cluster's recent ones, open or closed, this one included. ``attempts``: all intents young enough for any
+    ``incidents``: the cluster's recent ones, open or closed, this one included. ``attempts``: all intents young
+    enough for any
     cap window, over all clusters. ``unfinished``: intents without a result, over all clusters.
     """
 
@@ -46,9 +47,7 @@ class ClusterFacts:
     cloud: CloudSays = CloudSays.NONE
 
 
-def refusals(
-    incident: Incident, facts: ClusterFacts, policy: Policy, *, now: datetime
-) -> tuple[Reason, ...]:
+def refusals(incident: Incident, facts: ClusterFacts, policy: Policy, *, now: datetime) -> tuple[Reason, ...]:
     """Every reason not to cut this host's power now, in the order a person would want to read them."""
     return tuple(
         dict.fromkeys(
@@ -99,11 +98,7 @@ def waits(found: Iterable[Reason]) -> bool:
 def in_storm(incident: Incident, facts: ClusterFacts, policy: Policy) -> bool:
     """More hosts of the cluster fell silent at once than may be taken down: no list of dead hosts is believed then."""
     window = STORM_WINDOW + policy.watch_timeout
-    at_once = {
-        i.host_id
-        for i in facts.incidents
-        if abs(i.opened_at - incident.opened_at) <= window
-    }
+    at_once = {i.host_id for i in facts.incidents if abs(i.opened_at - incident.opened_at) <= window}
     return len(at_once) > max(1, policy.max_actions)
 
 
@@ -113,19 +108,18 @@ def slots(attempts: Iterable[Attempt], *, since: datetime, cluster_id: str | Non
         {
             a.incident_id or a.id
             for a in attempts
-            if a.takes_slot
-            and a.intended_at > since
-            and (cluster_id is None or a.cluster_id == cluster_id)
+            if a.takes_slot and a.intended_at > since and (cluster_id is None or a.cluster_id == cluster_id)
         }
     )
 
 
 def _armed(facts: ClusterFacts, policy: Policy, now: datetime) -> list[Reason]:
     found = [] if policy.mode is Mode.ENFORCE else [Reason.OBSERVE_MODE]
-    for pause in facts.pauses:
-        if pause.active(now) and _applies(pause, facts.host):
-            found.append(Reason(pause.reason) if pause.by == SYSTEM else Reason.PAUSED)
-    return found
+    return found + [
+        Reason(pause.reason) if pause.by == SYSTEM else Reason.PAUSED
+        for pause in facts.pauses
+        if pause.active(now) and _applies(pause, facts.host)
+    ]
 
 
 def _applies(pause: Pause, host: Host) -> bool:
@@ -167,16 +161,10 @@ def _device(facts: ClusterFacts, policy: Policy) -> list[Reason]:
 
 def bmc_seen_on(health: Health | None, policy: Policy) -> bool:
     """The device read *on* while the host's agent answered, and is still the same device."""
-    return (
-        health is not None
-        and health.bmc_on_seen_at is not None
-        and health.bmc_identity == policy.bmc.identity
-    )
+    return health is not None and health.bmc_on_seen_at is not None and health.bmc_identity == policy.bmc.identity
 
 
-def _caps(
-    incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime
-) -> list[Reason]:
+def _caps(incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime) -> list[Reason]:
     """The incident's own slot is not counted against it: retries share it."""
     others = [a for a in facts.attempts if a.incident_id != incident.id]
     found = []
@@ -189,9 +177,7 @@ def _caps(
     return found
 
 
-def _storm(
-    incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime
-) -> list[Reason]:
+def _storm(incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime) -> list[Reason]:
     if in_storm(incident, facts, policy):
         return [Reason.STORM]
     over = [
@@ -199,9 +185,7 @@ def _storm(
         for i in facts.incidents
         if Reason.STORM in i.sticky and i.id != incident.id and i.closed_at is not None
     ]
-    raging = any(
-        Reason.STORM in i.sticky and i.open and i.id != incident.id for i in facts.incidents
-    )
+    raging = any(Reason.STORM in i.sticky and i.open and i.id != incident.id for i in facts.incidents)
     if raging or any(now - t < policy.storm_cooldown for t in over):
         return [Reason.STORM_COOLDOWN]
     return []
@@ -231,14 +215,10 @@ def _cloud(incident: Incident, facts: ClusterFacts) -> list[Reason]:
 def _in_flight(incident: Incident, facts: ClusterFacts, policy: Policy) -> list[Reason]:
     found = []
     others = [a for a in facts.unfinished if a.incident_id != incident.id or not a.incident_id]
-    if any(
-        a.host_id == incident.host_id or a.bmc_identity == policy.bmc.identity for a in others
-    ):
+    if any(a.host_id == incident.host_id or a.bmc_identity == policy.bmc.identity for a in others):
         found.append(Reason.OPERATION_IN_FLIGHT)
     busy = {
-        i.host_id
-        for i in facts.incidents
-        if i.id != incident.id and i.state in (State.VERIFYING, State.RELEASING)
+        i.host_id for i in facts.incidents if i.id != incident.id and i.state in (State.VERIFYING, State.RELEASING)
     } | {a.host_id for a in others if a.cluster_id == incident.cluster_id}
     if len(busy) >= policy.max_concurrent:
         found.append(Reason.CONCURRENCY)

@@ -37,9 +37,7 @@ def count(tally: Tally, verdict: Verdict, *, at: datetime, interval: timedelta) 
         case Verdict.INCONCLUSIVE:
             return tally
         case Verdict.DEAD:
-            if tally.last_at is None or not (
-                timedelta(0) < at - tally.last_at <= GAP_IN_INTERVALS * interval
-            ):
+            if tally.last_at is None or not (timedelta(0) < at - tally.last_at <= GAP_IN_INTERVALS * interval):
                 return Tally(dead=1, first_at=at, last_at=at)
             return replace(tally, dead=tally.dead + 1, last_at=at)
 

@@ -1,4 +1,6 @@
-"""The own watch, pure: from what each poll of all agents showed to "this host has gone silent", and to "others vanished".
+"""The own watch, pure.
+
+From what each poll of all agents showed to "this host has gone silent", and to "others vanished".
 
 Carries rule 12: ages are by one monotonic clock (this process's for agents, each witness's own for heartbeats).
 """
@@ -91,7 +93,8 @@ def follow(track: Track, seen: Seen, beat_age: float | None, *, at: float) -> Tr
 def suspect(host_id: str, track: Track, seen: Seen, policy: Policy, *, at: float) -> Suspicion | None:
     """A suspicion when the agent does not answer and it, or the heartbeat, has been silent for ``watch_timeout``.
 
-    An agent that answers is life, whatever its heartbeat does (that is a matter for readiness). A host that was never seen
+    An agent that answers is life, whatever its heartbeat does (that is a matter for readiness). A host that was
+    never seen
     alive by this process is suspected only once it has been tracked for the time-out.
     """
     if seen.answered:
@@ -113,10 +116,12 @@ def suspect(host_id: str, track: Track, seen: Seen, policy: Policy, *, at: float
 def vanished(
     seen: Iterable[Seen], *, but: str, command_age: float, before: float, answering: frozenset[str]
 ) -> tuple[str, ...]:
-    """Hosts whose heartbeat moved shortly before a power command to ``but`` and not since: the BMC may be another machine's.
+    """Hosts whose heartbeat moved shortly before a power command to ``but`` and not since.
 
-    ``command_age``: seconds since the command was sent; ``before``: how long before it a heartbeat counts as having lived;
-    ``answering``: hosts whose agent answers now (they live).
+    The BMC may be another machine's.
+
+    ``command_age``: seconds since the command was sent; ``before``: how long before it a heartbeat counts as having
+    lived; ``answering``: hosts whose agent answers now (they live).
     """
     newest: dict[str, float] = {}
     for witness in seen:
@@ -128,8 +133,6 @@ def vanished(
         sorted(
             host_id
             for host_id, age in newest.items()
-            if host_id != but
-            and host_id not in answering
-            and command_age < age <= command_age + before
+            if host_id != but and host_id not in answering and command_age < age <= command_age + before
         )
     )

@@ -1,4 +1,6 @@
-"""Does stored side effects (quarantine and its undoing, LED, a reboot's power-on) until done or given up; never delays fencing.
+"""Does stored side effects (quarantine and its undoing, LED, a reboot's power-on) until done or given up.
+
+Never delays fencing.
 
 Carries rule 8: the intent was stored with the decision; what became of it is stored here. All of them are idempotent.
 """

@@ -1,6 +1,7 @@
 """This controller's sign of life in the database, the quiet after a gap without any controller, and tidying up.
 
-Carries design section 5 (quiet) and rule 9: a manual command whose controller died is closed as unknown, so that its host is not
+Carries design section 5 (quiet) and rule 9: a manual command whose controller died is closed as unknown, so that its
+host is not
 blocked for ever.
 """
 
@@ -24,7 +25,10 @@ UNFINISHED_FOR = timedelta(seconds=120)
 
 
 async def begin(world: World) -> None:
-    """At start: say that this controller lives; be quiet for ``startup_quiet`` when none had been alive for a minute."""
+    """At start: say that this controller lives.
+
+    Be quiet for ``startup_quiet`` when none had been alive for a minute.
+    """
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         rows = await tx.setting_rows()
@@ -57,7 +61,7 @@ async def alive(world: World) -> None:
 
 
 async def tidy(world: World) -> int:
-    """Close intents that nobody can finish any more, outside open incidents (those are closed by their own next step)."""
+    """Close intents that nobody can finish any more; those of open incidents are closed by their own next step."""
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         mine = {i.id for i in await tx.open_incidents()}

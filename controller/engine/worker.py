@@ -67,15 +67,13 @@ class Worker:
 
     async def _run(self, step: Step) -> None:
         incident = step.incident
-        with structlog.contextvars.bound_contextvars(
-            incident_id=incident.id, host_id=incident.host_id
-        ):
+        with structlog.contextvars.bound_contextvars(incident_id=incident.id, host_id=incident.host_id):
             try:
                 async with asyncio.timeout(LEASE.total_seconds()):
                     await STEPS[incident.state](step)
             except LeaseLost:
                 log.info("lease lost, work dropped", state=incident.state)
-            except Exception as error:  # noqa: BLE001 - one incident's trouble must not stop the others
+            except Exception as error:
                 log.exception("step failed", state=incident.state)
                 await self._after_failure(step, error)
 
@@ -83,7 +81,7 @@ class Worker:
         """Say it in the timeline once, and try again soon: a step that fails is not a state without a way out."""
         try:
             await _note_failure(step, error)
-        except Exception:  # noqa: BLE001 - the lease ends by itself, then somebody tries again
+        except Exception:
             log.exception("could not note the failure")
 
 

@@ -26,9 +26,7 @@ class PowerDevices(Protocol):
         """One read, waiting for the device's turn included in the deadline."""
         ...
 
-    async def act(
-        self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float
-    ) -> Outcome:
+    async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         """One command; never sent after ``not_after`` (CLOCK_BOOTTIME seconds)."""
         ...
 
@@ -55,9 +53,7 @@ class GatedDevices:
                 said="another operation held the device until the deadline",
             )
 
-    async def act(
-        self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float
-    ) -> Outcome:
+    async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         """See :class:`PowerDevices`. Only waiting for the turn is cut short here; the driver keeps its own deadline."""
         driver = self._registry.driver_for(target)
         entered = False
@@ -66,9 +62,7 @@ class GatedDevices:
                 async with self._gate.turn(target.identity, action):
                     entered = True
                     limit.reschedule(None)
-                    return await driver.act(
-                        target, action, deadline_s=deadline_s, not_after=not_after
-                    )
+                    return await driver.act(target, action, deadline_s=deadline_s, not_after=not_after)
         except TimeoutError:
             if entered:
                 raise

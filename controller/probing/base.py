@@ -1,6 +1,7 @@
 """The port to the probe agents, in the domain's words.
 
-Contract: every call returns within ``deadline_s`` plus one second and never raises for anything an agent or the network did; a
+Contract: every call returns within ``deadline_s`` plus one second and never raises for anything an agent or the
+network did; a
 late, unsigned, foreign or incompatible answer is a report with ``failure`` set (rule 3), never a silence.
 """
 
@@ -31,6 +32,7 @@ class Probing(Protocol):
     async def watch(self, host: Host, *, deadline_s: float) -> Seen:
         """Does this host's agent answer, and what does it see of everybody's heartbeats?
 
-        Without an answer of the agent ``reach`` tells a living kernel (accept, reset) from silence (time-out, unreachable).
+        Without an answer of the agent ``reach`` tells a living kernel (accept, reset) from silence (time-out,
+        unreachable).
         """
         ...

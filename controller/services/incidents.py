@@ -1,9 +1,10 @@
 """Opening incidents and noting life: what reports, the cloud and the own watch do to the incident table.
 
-Carries design section 3: opened only on an edge, at most one open a host, a disconnect in the future is clamped and noted.
+Carries design section 3: opened only on an edge, at most one open a host, a disconnect in the future is clamped and
+noted.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.db.store import Tx
@@ -11,18 +12,10 @@ from controller.domain.incident import Incident, Source, State
 from controller.domain.model import Event, Host
 from controller.domain.reasons import Reason
 from controller.domain.tally import Tally
+from controller.services.operations import ReportResult
 from controller.services.world import World
 
 OLDEST_DISCONNECT = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportResult:
-    """What became of a report. ``incident``: the open one (new or known); None with ``why_not``."""
-
-    incident: Incident | None
-    opened: bool
-    why_not: Reason | None = None
 
 
 async def open_incident(
@@ -34,7 +27,10 @@ async def open_incident(
     note: str = "",
     actor: str = "hostfence",
 ) -> ReportResult:
-    """Open an incident for the host, or return the open one. A host that was not healthy since its last one gets none."""
+    """Open an incident for the host, or return the open one.
+
+    A host that was not healthy since its last one gets none.
+    """
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         known = next((i for i in await tx.open_incidents() if i.host_id == host.id), None)
@@ -61,12 +57,15 @@ async def open_incident(
         text = f"{source}: {note}" if note else str(source)
         if clamped != since:
             text += f"; the disconnect time given ({since.isoformat()}) was put to {clamped.isoformat()}"
-        await _note(tx, world, incident, now, "opened", text, actor)
+        await _note(tx, incident, event_id=world.new_id(), at=now, kind="opened", text=text, actor=actor)
         return ReportResult(incident=incident, opened=True)
 
 
 async def note_life(world: World, host_id: str, *, why: Reason, actor: str = "hostfence") -> Incident | None:
-    """The host of an open incident shows life: the count starts again and the incident is looked at at once (rule 10)."""
+    """The host of an open incident shows life.
+
+    The count starts again and the incident is looked at at once (rule 10).
+    """
     async with world.store.transaction() as tx:
         known = next((i for i in await tx.open_incidents() if i.host_id == host_id), None)
         incident = await tx.incident_for_update(known.id, token=None) if known else None
@@ -78,15 +77,17 @@ async def note_life(world: World, host_id: str, *, why: Reason, actor: str = "ho
             lived = replace(lived, next_step_at=now)
         await tx.save_incident(lived, end_lease=False)
         if incident.life_at is None or now - incident.life_at > timedelta(minutes=1):
-            await _note(tx, world, lived, now, "life", f"sign of life: {why}", actor, (why,))
+            text = f"sign of life: {why}"
+            await _note(tx, lived, event_id=world.new_id(), at=now, kind="life", text=text, actor=actor, reasons=(why,))
         return lived
 
 
 async def _note(
     tx: Tx,
-    world: World,
     incident: Incident,
-    now: datetime,
+    *,
+    event_id: str,
+    at: datetime,
     kind: str,
     text: str,
     actor: str,
@@ -94,9 +95,9 @@ async def _note(
 ) -> None:
     await tx.add_event(
         Event(
-            id=world.new_id(),
+            id=event_id,
             incident_id=incident.id,
-            at=now,
+            at=at,
             kind=kind,
             text=text,
             actor=actor,

@@ -1,6 +1,7 @@
 """A host whose agent answers while no incident of it is open: re-armed, and after a fence brought back in order.
 
-Design section 3, return: up and stable for ``healthy_for`` under a new boot id, then the quarantine is undone. The same boot id
+Design section 3, return: up and stable for ``healthy_for`` under a new boot id, then the quarantine is undone. The
+same boot id
 after a proven off says that another machine was cut: its cluster holds.
 """
 
@@ -40,9 +41,7 @@ async def returning(world: World, host: Host, policy: Policy, *, boot_id: str) -
         return health
 
 
-async def _after_a_fence(
-    tx: Tx, world: World, host: Host, policy: Policy, health: Health, now: datetime
-) -> Health:
+async def _after_a_fence(tx: Tx, world: World, host: Host, policy: Policy, health: Health, now: datetime) -> Health:
     if health.fenced_boot_id and health.boot_id == health.fenced_boot_id:
         await _never_was_off(tx, world, host, health, now)
         return health

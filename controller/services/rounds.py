@@ -20,9 +20,7 @@ KEPT_DETAIL = 20
 
 def judged(incident: Incident, facts: RoundFacts, policy: Policy) -> Judgement:
     """The verdict on the incident as it is now."""
-    return judge(
-        facts, memory=incident.memory, policy=policy, disconnect_at=incident.disconnect_at
-    )
+    return judge(facts, memory=incident.memory, policy=policy, disconnect_at=incident.disconnect_at)
 
 
 async def keep_round(
@@ -33,9 +31,7 @@ async def keep_round(
     if change.world.isolation.isolated:
         tally = Tally()
     elif counts:
-        tally = count(
-            tally, judgement.verdict, at=facts.at, interval=change.policy.check_interval
-        )
+        tally = count(tally, judgement.verdict, at=facts.at, interval=change.policy.check_interval)
     alive = judgement.verdict is Verdict.ALIVE
     number = incident.rounds + 1
     kept = replace(
@@ -43,9 +39,7 @@ async def keep_round(
         tally=tally,
         memory=judgement.memory,
         rounds=number,
-        newest=NewestRound(
-            number=number, at=facts.at, verdict=judgement.verdict, reasons=judgement.reasons
-        ),
+        newest=NewestRound(number=number, at=facts.at, verdict=judgement.verdict, reasons=judgement.reasons),
         life_at=change.now if alive else incident.life_at,
         boot_id=incident.boot_id or judgement.subject_boot_id,
         vms=incident.vms or facts.disks.vms,
@@ -67,7 +61,10 @@ async def keep_round(
 
 
 def baseline_life(facts: RoundFacts, judgement: Judgement, incident: Incident, policy: Policy) -> bool:
-    """The request's question, asked once: was a disk written since the disconnect, by the storage server's own clock?"""
+    """The request's question, asked once.
+
+    Was a disk written since the disconnect, by the storage server's own clock?
+    """
     slack = 2 * policy.heartbeat_interval.total_seconds()
     since = (facts.at - incident.disconnect_at).total_seconds()
     return any(
@@ -119,9 +116,7 @@ def _evidence(facts: RoundFacts, judgement: Judgement) -> dict[str, Any]:
                 "pools": [asdict(pool) for pool in report.pools],
                 "files_read": sum(1 for r in report.readings if r.state is not None),
                 "files_unknown": [
-                    {"path": r.path, "code": r.code, "detail": r.detail}
-                    for r in report.readings
-                    if r.state is None
+                    {"path": r.path, "code": r.code, "detail": r.detail} for r in report.readings if r.state is None
                 ][:KEPT_DETAIL],
             }
             for report in facts.reports

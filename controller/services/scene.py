@@ -1,4 +1,7 @@
-"""What a step needs to know, read in one short transaction: the host, its neighbors, its policy, and the safeguards' facts."""
+"""What a step needs to know, read in one short transaction.
+
+The host, its neighbors, its policy, and the safeguards' facts.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +37,7 @@ async def read_scene(tx: Tx, host_id: str) -> Scene:
     """Everything about the host that rows can tell. Raises :class:`NotFound` for a host that is gone."""
     host = await tx.host(host_id)
     if host is None:
-        raise NotFound("host", host_id)
+        raise NotFound(f"there is no host {host_id}", code="host_unknown")
     hosts = tuple(await tx.hosts(cluster_id=host.cluster_id))
     rows = tuple(await tx.setting_rows())
     suspected = frozenset(i.host_id for i in await tx.open_incidents())
@@ -50,14 +53,10 @@ async def read_scene(tx: Tx, host_id: str) -> Scene:
 def policy_of(host: Host, hosts: tuple[Host, ...], rows: tuple[SettingRow, ...]) -> Policy:
     """The host's resolved policy; ``hosts`` are those of its cluster (itself included)."""
     others = sum(1 for h in hosts if h.cluster_id == host.cluster_id and h.id != host.id)
-    return resolve(
-        rows, cluster_id=host.cluster_id, host_id=host.id, other_hosts_in_cluster=others
-    )
+    return resolve(rows, cluster_id=host.cluster_id, host_id=host.id, other_hosts_in_cluster=others)
 
 
-async def read_cluster_facts(
-    tx: Tx, world: World, scene: Scene, *, now: datetime, cloud: CloudSays
-) -> ClusterFacts:
+async def read_cluster_facts(tx: Tx, world: World, scene: Scene, *, now: datetime, cloud: CloudSays) -> ClusterFacts:
     """The safeguards' facts as this transaction sees them."""
     everywhere = scene.hosts if scene.policy.bmc.configured else ()
     identities = {
@@ -69,9 +68,7 @@ async def read_cluster_facts(
         host=scene.host,
         hosts=scene.hosts,
         healths=await tx.healths(),
-        incidents=tuple(
-            await tx.incidents(cluster_id=scene.host.cluster_id, limit=RECENT_INCIDENTS)
-        ),
+        incidents=tuple(await tx.incidents(cluster_id=scene.host.cluster_id, limit=RECENT_INCIDENTS)),
         attempts=tuple(await tx.attempts_since(now - LONGEST_WINDOW)),
         unfinished=tuple(await tx.attempts_unfinished()),
         pauses=tuple(await tx.pauses()),
@@ -102,8 +99,6 @@ async def fences_before(tx: Tx, incident: Incident, *, now: datetime) -> int:
         {
             a.incident_id
             for a in await tx.attempts_since(now - LONGEST_WINDOW)
-            if a.host_id == incident.host_id
-            and a.incident_id not in (None, incident.id)
-            and a.takes_slot
+            if a.host_id == incident.host_id and a.incident_id not in (None, incident.id) and a.takes_slot
         }
     )

@@ -53,9 +53,7 @@ class Change:
             closed_at=None if to.open else self.now,
         )
         moved = replace(moved, next_step_at=schedule.next_step(moved, self.policy, now=self.now))
-        await self.note(
-            moved, "state", text=text, reasons=reasons, data=data, from_state=incident.state
-        )
+        await self.note(moved, "state", text=text, reasons=reasons, data=data, from_state=incident.state)
         if to is State.HELD:
             moved = await self.hold(moved, reasons)
         if notice is not None:
@@ -66,9 +64,7 @@ class Change:
 
     async def hold(self, incident: Incident, reasons: tuple[Reason, ...]) -> Incident:
         """Remember why it is held; tell the reasons people were not told of yet."""
-        held = replace(
-            incident, reasons=reasons, sticky=incident.sticky | (NEEDS_A_PERSON & set(reasons))
-        )
+        held = replace(incident, reasons=reasons, sticky=incident.sticky | (NEEDS_A_PERSON & set(reasons)))
         notice = notices.held(held, self.host, at=self.now, reasons=reasons)
         if notice is not None:
             await tell(self.tx, notice)
@@ -107,7 +103,10 @@ class Change:
         *,
         gives_up_after: timedelta = EFFECT_GIVES_UP_AFTER,
     ) -> Effect:
-        """Store the intent of an idempotent side effect (rule 8). The effects loop does it; a release is the step's own."""
+        """Store the intent of an idempotent side effect (rule 8).
+
+        The effects loop does it; a release is the step's own.
+        """
         effect = Effect(
             id=self.world.new_id(),
             host_id=incident.host_id,

@@ -1,4 +1,7 @@
-"""The ports that everything which happens is made of. Bootstrap fills it with real ones, the simulation with its own."""
+"""The ports that everything which happens is made of.
+
+Bootstrap fills it with real ones, the simulation with its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

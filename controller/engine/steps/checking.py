@@ -48,16 +48,17 @@ async def run(step: Step) -> None:
         await _follow(claimed, incident, decision)
 
 
-async def refused_now(
-    change: Change, incident: Incident, scene: Scene, cloud: CloudSays
-) -> tuple[Reason, ...]:
+async def refused_now(change: Change, incident: Incident, scene: Scene, cloud: CloudSays) -> tuple[Reason, ...]:
     """Every safeguard's refusal, on facts of this transaction."""
     facts = await read_cluster_facts(change.tx, change.world, scene, now=change.now, cloud=cloud)
     return refusals(incident, facts, scene.policy, now=change.now)
 
 
 async def tell_elsewhere(change: Change, incident: Incident, facts: RoundFacts) -> Incident:
-    """A VM that the cloud now runs elsewhere while its old host is unfenced: two writers are possible. Said once, loudly."""
+    """A VM that the cloud now runs elsewhere while its old host is unfenced: two writers are possible.
+
+    Said once, loudly.
+    """
     if not facts.disks.elsewhere or Reason.PLACED_ELSEWHERE in incident.told:
         return incident
     await change.note(
@@ -80,9 +81,7 @@ async def _follow(claimed: Claimed, incident: Incident, decision: Decision) -> N
                 incident,
                 State.RECOVERED,
                 reasons=decision.reasons,
-                notice=notices.recovered(
-                    incident, change.host, at=change.now, reasons=decision.reasons
-                )
+                notice=notices.recovered(incident, change.host, at=change.now, reasons=decision.reasons)
                 if incident.told
                 else None,
             )
@@ -118,9 +117,7 @@ def _found_dead(change: Change, incident: Incident, decision: Decision) -> Notic
     if Reason.NOTHING_TO_RELEASE in decision.reasons:
         return notices.nothing_to_release(incident, host, at=at)
     if Reason.OBSERVE_MODE in decision.reasons:
-        return notices.would_have_fenced(
-            incident, host, at=at, action=change.policy.action, reasons=decision.reasons
-        )
+        return notices.would_have_fenced(incident, host, at=at, action=change.policy.action, reasons=decision.reasons)
     if Reason.ACTION_BLINK in decision.reasons:
         return notices.blink(incident, host, at=at)
     return notices.action_none(incident, host, at=at)

@@ -1,7 +1,9 @@
 """FENCING: a last look, the intent, the command, its answer.
 
-Carries rule 2 (the intent transaction re-checks evidence and every safeguard under the guard lock), rule 8 (intent stored before
-the BMC hears of it), rule 9 (an intent whose fate is unknown leads to reading, never to sending) and rule 10 (life in the last look
+Carries rule 2 (the intent transaction re-checks evidence and every safeguard under the guard lock), rule 8 (intent
+stored before
+the BMC hears of it), rule 9 (an intent whose fate is unknown leads to reading, never to sending) and rule 10 (life
+in the last look
 ends it).
 """
 
@@ -88,9 +90,7 @@ async def _not_dead(claimed: Claimed, incident: Incident, reasons: tuple[Reason,
         incident,
         to,
         reasons=reasons,
-        notice=notices.recovered(
-            incident, claimed.change.host, at=claimed.now, reasons=reasons
-        )
+        notice=notices.recovered(incident, claimed.change.host, at=claimed.now, reasons=reasons)
         if to is State.RECOVERED and incident.told
         else None,
     )
@@ -114,9 +114,7 @@ async def _no_command(claimed: Claimed, incident: Incident, facts: RoundFacts) -
         )
         return
     said = facts.power.said if facts.power is not None else "no power device"
-    claimed.incident = await change.move(
-        incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data={"said": said}
-    )
+    claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data={"said": said})
 
 
 async def _store_intent(claimed: Claimed, incident: Incident, scene: Scene) -> Attempt:
@@ -177,9 +175,7 @@ async def _keep_outcome(step: Step, scene: Scene, attempt: Attempt, outcome: Out
         data = {"accepted": outcome.accepted, "code": outcome.code, "said": outcome.said}
         if sent:
             command = replace(incident.command, status=CommandStatus.ANSWERED)
-            claimed.incident = await change.move(
-                replace(incident, command=command), State.VERIFYING, data=data
-            )
+            claimed.incident = await change.move(replace(incident, command=command), State.VERIFYING, data=data)
             return
         await change.note(incident, "not_sent", text="the command was not sent", data=data)
         count = incident.command.count - 1
@@ -192,9 +188,7 @@ async def _keep_outcome(step: Step, scene: Scene, attempt: Attempt, outcome: Out
                 back_to_checking(incident), State.CHECKING, reasons=(Reason.EVIDENCE_STALE,)
             )
         else:
-            claimed.incident = await change.move(
-                incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data=data
-            )
+            claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data=data)
 
 
 async def _fate_unknown(step: Step, scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """HELD: keep the evidence fresh, re-evaluate, remind. Never sends.
 
-Carries rule 11 (every hold re-evaluates, reminds and has a way out) and rule 9 (after a command only VERIFYING may follow).
+Carries rule 11 (every hold re-evaluates, reminds and has a way out) and rule 9 (after a command only VERIFYING may
+follow).
 """
 
 from dataclasses import replace
@@ -8,10 +9,10 @@ from dataclasses import replace
 from controller.domain import notices
 from controller.domain.decision import is_back
 from controller.domain.evidence import CloudSays, Judgement, RoundFacts, Verdict
+from controller.domain.holds import reminder_due
 from controller.domain.incident import Incident, State
 from controller.domain.power import PowerState
 from controller.domain.reasons import LIFE, NEEDS_A_PERSON, WAITS, Reason
-from controller.domain.holds import reminder_due
 from controller.domain.schedule import next_step
 from controller.engine.step import Claimed, Step
 from controller.engine.steps.checking import refused_now, tell_elsewhere
@@ -59,23 +60,17 @@ async def _before_a_command(
     if reasons and reasons != (Reason.OBSERVE_MODE,):
         await _stay(claimed, incident, reasons)
         return
-    claimed.incident = await change.move(
-        back_to_checking(incident), State.CHECKING, text="what held it is gone"
-    )
+    claimed.incident = await change.move(back_to_checking(incident), State.CHECKING, text="what held it is gone")
 
 
-async def _after_a_command(
-    claimed: Claimed, incident: Incident, facts: RoundFacts, judgement: Judgement
-) -> None:
+async def _after_a_command(claimed: Claimed, incident: Incident, facts: RoundFacts, judgement: Judgement) -> None:
     life = tuple(r for r in judgement.reasons if r in LIFE)
     if life:
         await _stay(claimed, incident, (Reason.CONTRADICTION, *life))
         return
     off = facts.power is not None and facts.power.state is PowerState.OFF
     if off and not incident.sticky & NEEDS_A_PERSON:
-        claimed.incident = await claimed.change.move(
-            incident, State.VERIFYING, text="the device answers again"
-        )
+        claimed.incident = await claimed.change.move(incident, State.VERIFYING, text="the device answers again")
         return
     await _stay(claimed, incident, incident.reasons)
 
@@ -89,8 +84,4 @@ async def _stay(claimed: Claimed, incident: Incident, reasons: tuple[Reason, ...
     if reminder_due(since, incident.reminders, now):
         await tell(change.tx, notices.reminder(incident, change.host, at=now))
         incident = replace(incident, reminders=incident.reminders + 1)
-    claimed.incident = replace(
-        incident, next_step_at=next_step(incident, change.policy, now=now)
-    )
-
-
+    claimed.incident = replace(incident, next_step_at=next_step(incident, change.policy, now=now))

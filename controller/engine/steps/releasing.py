@@ -1,6 +1,7 @@
 """RELEASING: with a proof (or a person's word) in hand, look once more for life, then let the VMs start elsewhere.
 
-Carries rule 1: the release's intent is stored only with an *off* read at most 30 s old, or an acknowledgement, and no sign of life
+Carries rule 1: the release's intent is stored only with an *off* read at most 30 s old, or an acknowledgement, and
+no sign of life
 since; unknown is not silent, the release waits.
 """
 
@@ -28,7 +29,9 @@ from controller.services.transition import Change
 OFF_READ_WITHIN = timedelta(seconds=30)
 POWER_ON_GIVES_UP_AFTER = timedelta(minutes=10)
 LIVED_BEFORE = timedelta(seconds=60)
-"""A heartbeat that moved within this before the command and not since belongs to a host that may have been hit instead."""
+"""A heartbeat that moved within this before the command and not since belongs to a host that may have been hit
+instead.
+"""
 
 
 async def run(step: Step) -> None:
@@ -45,17 +48,10 @@ async def run(step: Step) -> None:
 
 async def _watch_others(step: Step, scene: Scene) -> tuple[Seen, ...]:
     deadline = min(2.0, deadline_s(scene.policy))
-    return tuple(
-        [
-            await step.world.probing.watch(host, deadline_s=deadline)
-            for host in scene.witnesses.asked
-        ]
-    )
+    return tuple([await step.world.probing.watch(host, deadline_s=deadline) for host in scene.witnesses.asked])
 
 
-async def _intend(
-    step: Step, scene: Scene, facts: RoundFacts, others: tuple[Seen, ...]
-) -> Effect | None:
+async def _intend(step: Step, scene: Scene, facts: RoundFacts, others: tuple[Seen, ...]) -> Effect | None:
     async with step.change(scene) as claimed:
         change = claimed.change
         judgement = judged(claimed.incident, facts, scene.policy)
@@ -87,9 +83,7 @@ async def _note_power(change: Change, incident: Incident, facts: RoundFacts) -> 
     standing = Standing(on_seen_alive=bmc_seen_on(health, change.policy))
     return replace(
         incident,
-        proof=note_read(
-            incident.proof, facts.power, at=change.now, standing=standing, policy=change.policy
-        ),
+        proof=note_read(incident.proof, facts.power, at=change.now, standing=standing, policy=change.policy),
     )
 
 
@@ -116,9 +110,7 @@ def _why_wait(
     return () if verdict is Verdict.DEAD else reasons
 
 
-async def _wait(
-    claimed: Claimed, incident: Incident, why: tuple[Reason, ...], policy: Policy
-) -> None:
+async def _wait(claimed: Claimed, incident: Incident, why: tuple[Reason, ...], policy: Policy) -> None:
     """A voided proof goes back to reading; anything else waits here, within the checking limit."""
     change = claimed.change
     if incident.acknowledged is None and incident.proof.proven_at is None:
@@ -126,9 +118,7 @@ async def _wait(
     elif claimed.now - incident.entered_at >= policy.checking_limit:
         claimed.incident = await change.move(incident, State.HELD, reasons=why)
     else:
-        claimed.incident = replace(
-            incident, reasons=why, next_step_at=claimed.now + policy.read_spacing
-        )
+        claimed.incident = replace(incident, reasons=why, next_step_at=claimed.now + policy.read_spacing)
 
 
 async def contradicted(claimed: Claimed, incident: Incident, why: tuple[Reason, ...]) -> None:
@@ -138,9 +128,7 @@ async def contradicted(claimed: Claimed, incident: Incident, why: tuple[Reason, 
     claimed.incident = await change.move(incident, State.HELD, reasons=why)
 
 
-async def _stop_everything(
-    claimed: Claimed, incident: Incident, hosts: tuple[str, ...]
-) -> None:
+async def _stop_everything(claimed: Claimed, incident: Incident, hosts: tuple[str, ...]) -> None:
     change = claimed.change
     await _pause(change, Level.GLOBAL, "", Reason.OTHER_HOST_VANISHED)
     claimed.incident = await change.move(
@@ -167,7 +155,10 @@ async def _pause(change: Change, level: Level, owner_id: str, reason: Reason) ->
 def _vanished(
     incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime
 ) -> tuple[tuple[str, ...], bool] | None:
-    """(hosts, sure): hosts that fell silent with the command; sure once the window is over. None: all others live on."""
+    """(hosts, sure): hosts that fell silent with the command; sure once the window is over.
+
+    None: all others live on.
+    """
     if incident.command.last_at is None:
         return None
     age = now - incident.command.last_at
@@ -181,9 +172,7 @@ def _vanished(
     return (hosts, age > policy.vanish_window) if hosts else None
 
 
-async def _keep_result(
-    step: Step, scene: Scene, effect: Effect, result: EffectResult
-) -> None:
+async def _keep_result(step: Step, scene: Scene, effect: Effect, result: EffectResult) -> None:
     """Store what became of the release; a reboot's *on* follows as an effect of its own."""
     async with step.change(scene) as claimed:
         change, incident = claimed.change, claimed.incident
@@ -202,9 +191,7 @@ async def _keep_result(
         incident = replace(incident, released_at=claimed.now)
         if _wants_on(incident):
             incident = replace(incident, sent_on=True)
-            await change.effect(
-                incident, EffectKind.POWER_ON, gives_up_after=POWER_ON_GIVES_UP_AFTER
-            )
+            await change.effect(incident, EffectKind.POWER_ON, gives_up_after=POWER_ON_GIVES_UP_AFTER)
         claimed.incident = await change.move(
             incident,
             State.FENCED,
@@ -225,13 +212,9 @@ def _wants_on(incident: Incident) -> bool:
     return incident.action is Action.REBOOT and incident.command.may_have_been_sent
 
 
-async def _release_failed(
-    claimed: Claimed, incident: Incident, result: EffectResult, policy: Policy
-) -> None:
+async def _release_failed(claimed: Claimed, incident: Incident, result: EffectResult, policy: Policy) -> None:
     change = claimed.change
-    await change.note(
-        incident, "release_failed", reasons=(Reason.RELEASE_FAILED,), data={"said": result.said}
-    )
+    await change.note(incident, "release_failed", reasons=(Reason.RELEASE_FAILED,), data={"said": result.said})
     await _wait(claimed, incident, (Reason.RELEASE_FAILED,), policy)
 
 

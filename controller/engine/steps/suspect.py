@@ -1,6 +1,7 @@
 """SUSPECT: read the baseline, give the host its grace, then check.
 
-The request's own comparison (newer than the disconnect?) is made here, on the storage server's clock; it can only say *alive*.
+The request's own comparison (newer than the disconnect?) is made here, on the storage server's clock; it can only
+say *alive*.
 """
 
 from dataclasses import replace
@@ -34,6 +35,4 @@ async def run(step: Step) -> None:
             )
         graced = incident.opened_at + scene.policy.grace
         incident = await change.move(incident, State.CHECKING)
-        claimed.incident = replace(
-            incident, next_step_at=max(graced, incident.next_step_at or graced)
-        )
+        claimed.incident = replace(incident, next_step_at=max(graced, incident.next_step_at or graced))

@@ -1,6 +1,7 @@
 """VERIFYING: read the power state until it is proven off, contradicted, or out of time. Never sends.
 
-Carries rules 1 and 6 (only spaced, consecutive, countable reads prove) and rule 9 (a further command needs FENCING again: a fresh
+Carries rules 1 and 6 (only spaced, consecutive, countable reads prove) and rule 9 (a further command needs FENCING
+again: a fresh
 read, a fresh dead round, the budget).
 """
 
@@ -29,33 +30,24 @@ async def run(step: Step) -> None:
         change, incident = claimed.change, claimed.incident
         if own.answered or life_since(incident):
             reasons = (Reason.CONTRADICTION, Reason.AGENT_ANSWERS)
-            claimed.incident = await change.move(
-                incident, State.HELD, reasons=reasons[: 2 if own.answered else 1]
-            )
+            claimed.incident = await change.move(incident, State.HELD, reasons=reasons[: 2 if own.answered else 1])
             return
         if reading is None:
-            claimed.incident = await change.move(
-                incident, State.HELD, reasons=(Reason.NOT_CONFIGURED,)
-            )
+            claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.NOT_CONFIGURED,))
             return
         health = await change.tx.health(incident.host_id)
         standing = Standing(on_seen_alive=bmc_seen_on(health, scene.policy))
-        proof = note_read(
-            incident.proof, reading, at=claimed.now, standing=standing, policy=scene.policy
-        )
+        proof = note_read(incident.proof, reading, at=claimed.now, standing=standing, policy=scene.policy)
         incident = replace(incident, proof=proof)
         await change.note(
             incident,
             "power_read",
             text=f"power state {reading.state}",
-            data={"state": reading.state, "code": reading.code, "said": reading.said,
-                  "off_reads": proof.reads},
+            data={"state": reading.state, "code": reading.code, "said": reading.said, "off_reads": proof.reads},
         )
         if proof.proven_at is not None:
             await tell(change.tx, notices.off_proven(incident, change.host, at=claimed.now))
-            claimed.incident = await change.move(
-                incident, State.RELEASING, reasons=(Reason.PROVEN_OFF,)
-            )
+            claimed.incident = await change.move(incident, State.RELEASING, reasons=(Reason.PROVEN_OFF,))
             return
         await _not_yet(claimed, incident, standing, scene.policy)
 
@@ -66,18 +58,14 @@ def life_since(incident: Incident) -> bool:
     return incident.life_at is not None and incident.life_at > since
 
 
-async def _not_yet(
-    claimed: Claimed, incident: Incident, standing: Standing, policy: Policy
-) -> None:
+async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, policy: Policy) -> None:
     now, change = claimed.now, claimed.change
     if now < _deadline(incident, policy):
         claimed.incident = replace(incident, next_step_at=now + policy.read_spacing)
         return
     budget = incident.command.count < policy.max_commands_per_incident
     if incident.proof.last_state is PowerState.ON and budget:
-        claimed.incident = await change.move(
-            incident, State.FENCING, reasons=(Reason.OFF_NOT_PROVEN,)
-        )
+        claimed.incident = await change.move(incident, State.FENCING, reasons=(Reason.OFF_NOT_PROVEN,))
         return
     why = why_off_does_not_count(incident.proof, at=now, standing=standing, policy=policy)
     reasons = [Reason.OFF_NOT_PROVEN, *why]

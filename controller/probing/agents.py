@@ -1,0 +1,159 @@
+"""Speaks to probe agents over HTTP, in the domain's words.
+
+Carries rule 3: an answer that is late, unsigned, foreign, of another protocol or to another question is a failure,
+never a silence;
+a mere TCP answer is a living kernel, and only a time-out or *unreachable* is none.
+"""
+
+import errno
+import secrets
+import time
+from typing import TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from controller.domain.evidence import Report
+from controller.domain.model import Host
+from controller.domain.reasons import Reason
+from controller.domain.watch import Seen
+from controller.probing.base import Question
+from controller.probing.translate import report_of, seen_of
+from shared.enums import PROTOCOL_VERSION, Reach
+from shared.protocol import (
+    SIGNATURE_HEADER,
+    Answer,
+    ProbeAnswer,
+    ProbeRequest,
+    ReachTarget,
+    Request,
+    WatchAnswer,
+    WatchRequest,
+    verify,
+)
+
+A = TypeVar("A", bound=Answer)
+
+UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN})
+ANSWER_SHARE = 0.85
+"""Of the deadline that the agent may use; the rest is the way."""
+
+
+class AgentFault(Exception):  # noqa: N818 - a value that travels a few lines, not an API
+    """Why an agent's answer is none."""
+
+    def __init__(self, reach: Reach, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reach, self.reason, self.detail = reach, reason, detail
+
+
+class HttpAgents:
+    """Implements :class:`controller.probing.base.Probing`."""
+
+    def __init__(self, *, scheme: str = "http", limit: int = 256) -> None:
+        """``limit``: connections at once; one client for the process, closed by :meth:`aclose`."""
+        self._scheme = scheme
+        self._client = httpx.AsyncClient(
+            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def ask(self, witness: Host, question: Question, *, deadline_s: float) -> Report:
+        """See :class:`controller.probing.base.Probing`."""
+        request = ProbeRequest(
+            nonce=secrets.token_hex(16),
+            deadline_s=deadline_s * ANSWER_SHARE,
+            subject_host_id=question.subject.id,
+            paths=list(question.paths),
+            pool_roots=list(question.pool_roots),
+            reach=[ReachTarget(address=question.subject.address, port=question.subject.agent_port)],
+        )
+        started = time.monotonic()
+        try:
+            answer = await self._post(witness, "/v1/probes", request, ProbeAnswer, deadline_s)
+        except AgentFault as fault:
+            return Report(witness_id=witness.id, failure=fault.reason, detail=fault.detail)
+        return report_of(witness.id, question, answer, took_s=time.monotonic() - started)
+
+    async def watch(self, host: Host, *, deadline_s: float) -> Seen:
+        """See :class:`controller.probing.base.Probing`."""
+        request = WatchRequest(nonce=secrets.token_hex(16), deadline_s=deadline_s * ANSWER_SHARE)
+        try:
+            answer = await self._post(host, "/v1/watch", request, WatchAnswer, deadline_s)
+        except AgentFault as fault:
+            return Seen(host_id=host.id, reach=fault.reach, detail=fault.detail)
+        return seen_of(host.id, answer)
+
+    async def _post(self, host: Host, path: str, request: Request, kind: type[A], deadline_s: float) -> A:
+        address = f"[{host.address}]" if ":" in host.address else host.address
+        try:
+            response = await self._client.post(
+                f"{self._scheme}://{address}:{host.agent_port}{path}",
+                content=request.model_dump_json(),
+                headers={
+                    "Authorization": f"Bearer {host.agent_token}",
+                    "Content-Type": "application/json",
+                },
+                timeout=deadline_s,
+            )
+        except httpx.HTTPError as error:
+            raise _fault_of(error) from error
+        if response.status_code != httpx.codes.OK:
+            reason = Reason.WITNESS_INCOMPATIBLE if response.status_code < 500 else Reason.WITNESS_SILENT
+            # A process that answers HTTP on the agent's port is life of a kernel, whatever it says.
+            raise AgentFault(Reach.KERNEL_ANSWERS, reason, f"HTTP {response.status_code}: {response.text[:200]}")
+        return _checked(host, request, response, kind)
+
+
+def _checked(host: Host, request: Request, response: httpx.Response, kind: type[A]) -> A:
+    """Signed with the host's token, to this question, by this host, in this protocol."""
+    signature = response.headers.get(SIGNATURE_HEADER, "")
+    if not verify(host.agent_token, request.nonce, response.content, signature):
+        raise _incompatible("the answer is not signed for this question")
+    try:
+        answer = kind.model_validate_json(response.content)
+    except ValidationError as error:
+        msg = f"the answer cannot be read: {error.error_count()} faults"
+        raise _incompatible(msg) from error
+    if answer.protocol != PROTOCOL_VERSION or answer.nonce != request.nonce or answer.host_id != host.id:
+        msg = f"answered as host {answer.host_id}, protocol {answer.protocol}"
+        raise _incompatible(msg)
+    return answer
+
+
+def _incompatible(detail: str) -> AgentFault:
+    return AgentFault(Reach.KERNEL_ANSWERS, Reason.WITNESS_INCOMPATIBLE, detail)
+
+
+def _fault_of(error: httpx.HTTPError) -> AgentFault:
+    detail = f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, httpx.ConnectTimeout):
+        return AgentFault(Reach.NO_ANSWER, Reason.WITNESS_SILENT, detail)
+    if isinstance(error, httpx.PoolTimeout):
+        return AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, detail)
+    if isinstance(error, httpx.ConnectError):
+        number = _errno(error)
+        if number in UNREACHABLE:
+            return AgentFault(Reach.NO_ANSWER, Reason.WITNESS_SILENT, detail)
+        if number in (errno.ECONNREFUSED, errno.ECONNRESET):
+            return AgentFault(Reach.KERNEL_ANSWERS, Reason.WITNESS_SILENT, detail)
+        return AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, detail)
+    # Connected, then nothing or a reset: over a kept-alive connection that proves no living kernel, so look again.
+    return AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, detail)
+
+
+def _errno(error: BaseException) -> int | None:
+    """The first errno among the causes (httpx and anyio wrap it several times)."""
+    seen: list[BaseException] = [error]
+    while seen:
+        one = seen.pop()
+        if isinstance(one, OSError) and one.errno is not None:
+            return one.errno
+        if isinstance(one, BaseExceptionGroup):
+            seen.extend(one.exceptions)
+        seen.extend(e for e in (one.__cause__, one.__context__) if e is not None)
+    return None

@@ -1,0 +1,200 @@
+"""What a person or a report asks of incidents: report, acknowledge, cancel, retry, re-arm.
+
+Each in one short transaction.
+
+Carries rule 1 (an acknowledgement is audited and never stands against life), rule 2 and rule 9 (retry never sends by
+itself).
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from controller.db.store import Tx
+from controller.domain import notices
+from controller.domain.evidence import RoundFacts
+from controller.domain.incident import Acknowledgement, CommandStatus, Incident, Source, State
+from controller.domain.model import Attempt, AuditRow, Health
+from controller.domain.power import PowerAction, PowerReading, PowerState
+from controller.domain.reasons import LIFE, NEEDS_A_PERSON, Reason
+from controller.services import manual_power
+from controller.services.errors import BadInput, NotFound, Refused
+from controller.services.incidents import note_life, open_incident
+from controller.services.look import look
+from controller.services.operations import ReportResult
+from controller.services.rounds import judged
+from controller.services.scene import Scene, read_scene
+from controller.services.transition import Change, back_to_checking
+from controller.services.world import World
+
+CANCELLABLE = (State.SUSPECT, State.CHECKING, State.FENCING, State.HELD)
+AGAINST_ACKNOWLEDGING = (
+    Reason.AGENT_ANSWERS,
+    Reason.HEARTBEAT_MOVES,
+    Reason.CLOUD_HEARTBEAT_MOVES,
+    Reason.CLOUD_SAW_RETURN,
+    Reason.KERNEL_ANSWERS,
+)
+"""Never overruled by anybody; a disk that moves alone may be, by a second admin."""
+
+
+class Operator:
+    """Implements :class:`controller.services.operations.Operations` on the world's ports."""
+
+    def __init__(self, world: World) -> None:
+        """``world``: the ports."""
+        self._world = world
+
+    async def report_disconnect(
+        self, host_id: str, *, at: datetime | None, source: Source, actor: str, note: str
+    ) -> ReportResult:
+        """Open an incident, or return the open one."""
+        scene = await self._scene(host_id)
+        return await open_incident(self._world, scene.host, source=source, disconnect_at=at, note=note, actor=actor)
+
+    async def report_reconnect(self, host_id: str, *, actor: str) -> Incident | None:
+        """A report is somebody else's word: it resets the count and makes hostfence look.
+
+        It closes nothing by itself.
+        """
+        scene = await self._scene(host_id)
+        return await note_life(self._world, scene.host.id, why=Reason.CLOUD_SAW_RETURN, actor=actor)
+
+    async def acknowledge(
+        self, incident_id: str, *, host_name: str, reason: str, actor: str, second_admin: bool = False
+    ) -> Incident:
+        """A person vouches that the host is off: looked at live first, refused against life."""
+        incident = await self._incident(incident_id)
+        scene = await self._scene(incident.host_id)
+        if host_name != scene.host.name:
+            raise BadInput(
+                f"host_name: {host_name!r} is not this incident's host; type its name ({scene.host.name}) to confirm",
+                code="host_name_differs",
+                field="host_name",
+            )
+        facts = await look(self._world, scene, number=incident.rounds + 1)
+        self._refuse_against_life(incident, scene, facts, second_admin=second_admin)
+        async with self._world.store.transaction() as tx:
+            current, change = await self._locked(tx, incident_id, scene, actor)
+            if current.state is not State.HELD:
+                raise _wrong_state(current, "acknowledged", "once it is held")
+            ack = Acknowledgement(by=actor, at=change.now, reason=reason)
+            current = replace(current, acknowledged=ack, sticky=frozenset())
+            moved = await change.move(
+                current,
+                State.RELEASING,
+                reasons=(Reason.ACKNOWLEDGED,),
+                text=reason,
+                notice=notices.acknowledged(current, scene.host, at=change.now, by=actor, said=reason),
+            )
+            await tx.save_incident(moved, end_lease=True)
+            await _audit(change, "acknowledge", incident_id, reason)
+            return moved
+
+    async def cancel(self, incident_id: str, *, reason: str, actor: str) -> Incident:
+        """End the incident without action."""
+        incident = await self._incident(incident_id)
+        scene = await self._scene(incident.host_id)
+        async with self._world.store.transaction() as tx:
+            current, change = await self._locked(tx, incident_id, scene, actor)
+            if current.command.may_have_been_sent or current.state not in CANCELLABLE:
+                raise _wrong_state(current, "cancelled", "before a power command may have been sent")
+            moved = await change.move(
+                current,
+                State.CANCELLED,
+                reasons=(Reason.OPERATOR,),
+                text=reason,
+                notice=notices.cancelled(current, scene.host, at=change.now, by=actor, said=reason),
+            )
+            await tx.save_incident(moved, end_lease=True)
+            await _audit(change, "cancel", incident_id, reason)
+            return moved
+
+    async def retry(self, incident_id: str, *, reason: str, actor: str) -> Incident:
+        """Take a held incident up again: checking from zero, or only reading where a command may have been sent."""
+        incident = await self._incident(incident_id)
+        scene = await self._scene(incident.host_id)
+        async with self._world.store.transaction() as tx:
+            current, change = await self._locked(tx, incident_id, scene, actor)
+            if current.state is not State.HELD:
+                raise _wrong_state(current, "retried", "while it is held")
+            to = State.VERIFYING if current.command.may_have_been_sent else State.CHECKING
+            fresh = replace(back_to_checking(current), sticky=current.sticky - NEEDS_A_PERSON, life_at=None)
+            moved = await change.move(fresh, to, reasons=(Reason.OPERATOR,), text=reason)
+            await tx.save_incident(moved, end_lease=True)
+            await _audit(change, "retry", incident_id, reason)
+            return moved
+
+    async def power(self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool) -> Attempt:
+        """A person's own power command."""
+        return await manual_power.command(
+            self._world, await self._scene(host_id), action=action, reason=reason, actor=actor, force=force
+        )
+
+    async def power_status(self, host_id: str) -> PowerReading:
+        """Read once, now."""
+        return await manual_power.status(self._world, await self._scene(host_id))
+
+    async def rearm(self, host_id: str, *, reason: str, actor: str) -> Health:
+        """Allow the next incident of a host that was not seen healthy since the last."""
+        scene = await self._scene(host_id)
+        async with self._world.store.transaction() as tx:
+            now = await self._world.clock.now()
+            health = replace(await tx.health(scene.host.id), armed=True, fenced_by="", fenced_boot_id="")
+            await tx.save_health(health)
+            await _audit(Change(self._world, tx, now, scene.host, scene.policy, actor), "rearm", host_id, reason)
+            return health
+
+    def _refuse_against_life(self, incident: Incident, scene: Scene, facts: RoundFacts, *, second_admin: bool) -> None:
+        judgement = judged(incident, facts, scene.policy)
+        against = [r for r in judgement.reasons if r in AGAINST_ACKNOWLEDGING]
+        if facts.power is not None and facts.power.state is PowerState.ON:
+            raise Refused("the power device says on: a host with power is not off", code="power_is_on", reasons=against)
+        if not second_admin:
+            against += [r for r in judgement.reasons if r in LIFE and r not in against]
+        if against:
+            raise Refused(
+                "the host shows signs of life right now; nobody can vouch that it is off",
+                code="signs_of_life",
+                reasons=against,
+            )
+
+    async def _scene(self, host_id: str) -> Scene:
+        async with self._world.store.transaction() as tx:
+            return await read_scene(tx, host_id)
+
+    async def _incident(self, incident_id: str) -> Incident:
+        async with self._world.store.transaction() as tx:
+            incident = await tx.incident(incident_id)
+        if incident is None:
+            raise NotFound(f"there is no incident {incident_id}", code="incident_unknown")
+        return incident
+
+    async def _locked(self, tx: Tx, incident_id: str, scene: Scene, actor: str) -> tuple[Incident, Change]:
+        """The incident under lock, in the guard: an intent under way is either stored or will see this."""
+        await tx.guard()
+        current = await tx.incident_for_update(incident_id, token=None)
+        if current is None:
+            raise NotFound(f"there is no incident {incident_id}", code="incident_unknown")
+        now = await self._world.clock.now()
+        if not current.open:
+            raise _wrong_state(current, "changed", "while it is open")
+        if current.command.status is CommandStatus.INTENDED:
+            raise _wrong_state(current, "changed", "once the power command under way has been answered")
+        return current, Change(self._world, tx, now, scene.host, scene.policy, actor)
+
+
+def _wrong_state(incident: Incident, done: str, when: str) -> Refused:
+    return Refused(f"the incident is {incident.state}: it can be {done} only {when}", code="wrong_state")
+
+
+async def _audit(change: Change, action: str, target: str, reason: str) -> None:
+    await change.tx.add_audit(
+        AuditRow(
+            id=change.world.new_id(),
+            at=change.now,
+            actor=change.actor,
+            action=action,
+            target=target,
+            data={"reason": reason, "host": change.host.name},
+        )
+    )
