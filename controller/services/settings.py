@@ -1,0 +1,203 @@
+"""Writes settings after checking them alone, together, and against every host they would change; reads them back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from controller.db.store import Clock, Store, Tx
+from controller.domain.catalogue import CATALOGUE, Kind
+from controller.domain.channels import keep_passwords
+from controller.domain.inheritance import Effective, check_combination, explain
+from controller.domain.model import Cluster, Host, Level, SettingRow
+from controller.domain.policy import Mode
+from controller.domain.setting_values import SettingError, check_level, parse, setting_named, shown, to_json
+from controller.services.changes import changing, checked_reason, record
+from controller.services.device_rules import DeviceRules, refuse_shared_devices, refuse_unusable_device
+from controller.services.errors import BadInput
+from controller.services.lookup import cluster_by_ref, host_by_ref, owner_id_of
+from controller.services.policies import Policies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Where settings are written: the level, and any name of the cluster or host (empty for global)."""
+
+    level: Level
+    ref: str = ""
+
+
+async def written_settings(store: Store, scope: Scope) -> dict[str, Any]:
+    """What is written at exactly this scope; secrets only say whether they are set."""
+    async with store.transaction() as tx:
+        owner_id = await owner_id_of(tx, scope.level, scope.ref)
+        rows = await tx.setting_rows()
+    return {name: shown(name, value) for name, value in _at(rows, scope.level, owner_id).items()}
+
+
+async def effective_settings(store: Store, scope: Scope) -> dict[str, Effective]:
+    """Every setting as it holds at this scope, and where it comes from."""
+    async with store.transaction() as tx:
+        rows = await tx.setting_rows()
+        cluster, host = await _owners(tx, scope)
+        members = len(await tx.hosts(cluster_id=cluster.id)) if cluster else 0
+    return explain(
+        rows,
+        cluster_id=cluster.id if cluster else None,
+        host_id=host.id if host else None,
+        other_hosts_in_cluster=max(0, members - 1),
+    )
+
+
+async def write_settings(
+    store: Store,
+    clock: Clock,
+    scope: Scope,
+    changes: Mapping[str, Any],
+    *,
+    replace: bool,
+    rules: DeviceRules,
+    actor: str,
+) -> dict[str, Any]:
+    """Write ``changes`` (None: inherit) and answer what is written then.
+
+    ``replace``: fields that ``changes`` does not name inherit again, except secrets: they can't be read, so nobody
+    could send them back.
+
+    Raises:
+        BadInput: unknown fields, impossible values or combinations, all of them named in ``problems``.
+        Refused: two hosts would have one power device.
+    """
+    return await _write(store, clock, scope, changes, replace=replace, rules=rules, actor=actor, reason="")
+
+
+async def set_mode(
+    store: Store, clock: Clock, scope: Scope, mode: Mode | None, *, reason: str, rules: DeviceRules, actor: str
+) -> Effective:
+    """Arm or disarm a level (None: inherit) with a reason for the audit. Answers the mode that holds there."""
+    why = checked_reason(reason)
+    change = {"mode": mode.value if mode else None}
+    await _write(store, clock, scope, change, replace=False, rules=rules, actor=actor, reason=why)
+    return (await effective_settings(store, scope))["mode"]
+
+
+async def _write(
+    store: Store,
+    clock: Clock,
+    scope: Scope,
+    changes: Mapping[str, Any],
+    *,
+    replace: bool,
+    rules: DeviceRules,
+    actor: str,
+    reason: str,
+) -> dict[str, Any]:
+    now = await clock.now()
+    values = _checked_alone(changes, scope.level)
+    async with changing(store) as tx:
+        owner_id = await owner_id_of(tx, scope.level, scope.ref)
+        rows = await tx.setting_rows()
+        before = _at(rows, scope.level, owner_id)
+        after = _merged(before, changes, values, replace=replace)
+        refuse_unusable_device({name: after[name] for name in values if name in after}, rules)
+        new_rows = [row for row in rows if (row.level, row.owner_id) != (scope.level, owner_id)] + [
+            SettingRow(level=scope.level, owner_id=owner_id, field=name, value=value) for name, value in after.items()
+        ]
+        await _check_together(tx, rows, new_rows)
+        for name in before.keys() - after.keys():
+            await tx.delete_setting(scope.level, owner_id, name)
+        for name, value in after.items():
+            if name not in before or before[name] != value:
+                row = SettingRow(level=scope.level, owner_id=owner_id, field=name, value=value)
+                await tx.put_setting(row, secret=CATALOGUE[name].secret)
+        changed = {
+            name: shown(name, after[name]) if name in after else None
+            for name in sorted(before.keys() | after.keys())
+            if before.get(name) != after.get(name)
+        }
+        await record(
+            tx,
+            at=now,
+            actor=actor,
+            action="settings.write",
+            target=f"{scope.level}:{scope.ref}" if scope.ref else scope.level.value,
+            owner_id=owner_id,
+            changed=changed,
+            **({"reason": reason} if reason else {}),
+        )
+    return {name: shown(name, value) for name, value in after.items()}
+
+
+def _at(rows: Iterable[SettingRow], level: Level, owner_id: str) -> dict[str, Any]:
+    return {row.field: row.value for row in rows if (row.level, row.owner_id) == (level, owner_id)}
+
+
+async def _owners(tx: Tx, scope: Scope) -> tuple[Cluster | None, Host | None]:
+    match scope.level:
+        case Level.GLOBAL:
+            return None, None
+        case Level.CLUSTER:
+            return await cluster_by_ref(tx, scope.ref), None
+        case Level.HOST:
+            host = await host_by_ref(tx, scope.ref)
+            return await cluster_by_ref(tx, host.cluster_id), host
+
+
+def _checked_alone(changes: Mapping[str, Any], level: Level) -> dict[str, Any]:
+    values, problems = {}, []
+    for name, raw in changes.items():
+        try:
+            setting_named(name)
+            if raw is not None:
+                values[name] = parse(name, raw)
+                check_level(name, level, raw)
+        except SettingError as problem:
+            problems.append(problem)
+    _raise(problems)
+    return values
+
+
+def _merged(
+    before: Mapping[str, Any], changes: Mapping[str, Any], values: Mapping[str, Any], *, replace: bool
+) -> dict[str, Any]:
+    kept = {
+        name: value
+        for name, value in before.items()
+        if name not in changes and (not replace or name not in CATALOGUE or CATALOGUE[name].secret)
+    }
+    for name, value in values.items():
+        if CATALOGUE[name].kind is Kind.CHANNELS:
+            kept[name] = to_json(keep_passwords(value, changes[name], before.get(name)))
+        else:
+            kept[name] = to_json(value)
+    return kept
+
+
+async def _check_together(tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow]) -> None:
+    """Refuse what this write breaks; what was broken before may be mended step by step."""
+    clusters, hosts = await tx.clusters(), await tx.hosts()
+    before, after = Policies(rows, clusters, hosts), Policies(new_rows, clusters, hosts)
+    problems = _combinations(after)
+    known = _combinations(before)
+    _raise([problem for key, problem in problems.items() if key not in known])
+    refuse_shared_devices(before, after)
+
+
+def _combinations(policies: Policies) -> dict[tuple[str, str], SettingError]:
+    return {
+        (where, problem.field): SettingError(
+            problem.field, problem.shown, f"{problem.remedy} (as it would hold for {where})"
+        )
+        for where, policy in policies.everywhere()
+        for problem in check_combination(policy)
+    }
+
+
+def _raise(problems: list[SettingError]) -> None:
+    if problems:
+        first = problems[0]
+        raise BadInput(
+            str(first),
+            code="bad_setting",
+            field=first.field,
+            problems=[(one.field, str(one)) for one in problems[:20]],
+        )
