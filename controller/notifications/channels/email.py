@@ -145,7 +145,7 @@ def compose(rendered: Rendered, settings: EmailChannel) -> EmailMessage:
 
 def without_secrets(text: str, *, username: str, password: str) -> str:
     """``text`` without the password in any form in which SMTP carries it."""
-    for secret in _forms(username, password):
+    for secret in sorted(_forms(username, password), key=len, reverse=True):
         text = text.replace(secret, "(secret)")
     return text
 
