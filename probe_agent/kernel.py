@@ -102,6 +102,8 @@ def _openat2(root: int, relative: str) -> int:
 
 def _walk(root: int, relative: str) -> int:
     """Go down one component at a time: slower, and a mount on the way is not noticed."""
+    if ".." in relative.split("/"):
+        raise OSError(errno.EXDEV, "a way up")
     current = os.dup(root)
     for part in relative.split("/"):
         try:

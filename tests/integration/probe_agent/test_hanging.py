@@ -24,8 +24,7 @@ def pools(tmp_path: Path) -> list[Path]:
 def agent(agents: AgentFactory, pools: list[Path]) -> AgentProcess:
     agent = agents("b", pools=pools)
     agent.start()
-    assert agent.serve is not None
-    eventually(lambda: len(children_of(agent.serve.pid if agent.serve else 0)) == 2)
+    eventually(lambda: {pool.code for pool in agent.watch().pools} == {None})  # both at work
     return agent
 
 
