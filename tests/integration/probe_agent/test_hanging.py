@@ -2,11 +2,14 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from probe_agent.mount_child import MountChild
+from probe_agent.pools import SeenNothingError
 from shared.enums import ReadingCode, ReadingStatus
 from tests.fixtures.agents import AgentFactory, AgentProcess, children_of, eventually, is_alive
 
@@ -100,6 +103,22 @@ def test_after_the_patience_the_child_is_replaced(agents: AgentFactory, pools: l
     eventually(lambda: agent.probe([disk]).readings[0].code is None)
     assert not is_alive(stuck)
     assert child_for(agent, pools[0]) != stuck
+
+
+async def test_beside_a_child_that_survives_sigkill_no_other_is_started(pools: list[Path]) -> None:
+    child = MountChild(str(pools[0]), plain_folders=True, patience_s=5)
+    with subprocess.Popen(["sleep", "60"]) as undead:  # noqa: ASYNC220  what a process stuck in the kernel looks like
+        child._dying = undead
+        with pytest.raises(SeenNothingError) as caught:
+            await child.ask({"op": "sample", "known": []}, within_s=1)
+        assert caught.value.code is ReadingCode.MOUNT_STUCK
+        assert child.pids == [undead.pid]
+        begun = time.monotonic()
+        await child.close()
+        assert time.monotonic() - begun < 2.0
+        undead.kill()
+    assert (await child.ask({"op": "sample", "known": []}, within_s=5)).header["id"] == 1
+    await child.close()
 
 
 def test_a_child_that_dies_costs_one_answer(agent: AgentProcess, pools: list[Path]) -> None:
