@@ -33,11 +33,14 @@ def make_engine(
     idle_timeout_s: float = 30,
     connect_timeout_s: float = 5,
     pooled: bool = True,
+    json_as_text: bool = True,
 ) -> AsyncEngine:
     """The engine for :class:`~controller.db.unit_of_work.PostgresStore` and :class:`~controller.db.clock.SqlClock`.
 
     Connections go straight to PostgreSQL (or a pooler in session mode): advisory locks and prepared statements need it.
-    Times in seconds; ``idle_timeout_s`` ends a transaction that a hung controller left open, and its locks.
+    Times in seconds. ``json_as_text``: our column types read JSON themselves, into what a table holds; SQLAlchemy's own
+    inspection of a schema wants it read. ``idle_timeout_s`` ends a transaction, and its locks, that a hung controller
+    left open.
     """
     settings = {
         "application_name": "hostfence",
@@ -55,6 +58,7 @@ def make_engine(
     pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": connect_timeout_s, "pool_use_lifo": True}
     return create_async_engine(
         driver_url(url),
+        json_deserializer=str if json_as_text else None,
         hide_parameters=True,  # parameters hold secrets; errors are logged
         connect_args={
             "timeout": connect_timeout_s,

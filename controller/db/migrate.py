@@ -10,7 +10,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from controller.db.engine import make_engine
 from controller.db.errors import store_errors
@@ -46,7 +45,7 @@ async def check(url: str) -> list[str]:
 
 async def _in_transaction(url: str, work: Any) -> None:
     # A migration may take longer than a statement of the running service is allowed to.
-    engine: AsyncEngine = make_engine(url, pooled=False, statement_timeout_s=_WAIT_S, lock_timeout_s=_WAIT_S)
+    engine = make_engine(url, pooled=False, json_as_text=False, statement_timeout_s=_WAIT_S, lock_timeout_s=_WAIT_S)
     try:
         with store_errors():
             async with engine.connect() as connection, connection.begin():
