@@ -8,6 +8,7 @@ import binascii
 import difflib
 import os
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +33,10 @@ _REMEDY = {
     "listen_port": "give a port number from 1 to 65535",
     "public_url": "write the address under which people reach the web pages, for example https://fencing.example.org",
     "exec_allowed": "list absolute paths of programs, separated by commas",
+    "standalone_quarantine": "write the command with the absolute path of its program",
+    "standalone_unquarantine": "write the command with the absolute path of its program",
+    "standalone_release": "write the command with the absolute path of its program",
+    "standalone_webhook": "write an address such as https://orchestrator.example.org/hostfence",
     "lab_allow_loopback_bmc": "write true or false",
 }
 
@@ -65,6 +70,13 @@ class Config(BaseSettings):
     exec_allowed: Annotated[tuple[Path, ...], NoDecode] = ()
     """The programs that the ``exec`` power driver may run. Here and not in the database, so that whoever can change
     settings still cannot run any program on this machine."""
+    standalone_quarantine: Annotated[tuple[str, ...], NoDecode] = ()
+    """Without a cloud: the command that keeps a host out of use; split like a shell's line, never run by a shell."""
+    standalone_unquarantine: Annotated[tuple[str, ...], NoDecode] = ()
+    standalone_release: Annotated[tuple[str, ...], NoDecode] = ()
+    """Without a cloud: the command that starts a fenced host's machines elsewhere (JSON on its standard input)."""
+    standalone_webhook: AnyHttpUrl | None = None
+    """Without a cloud: called with the same JSON for each of the three."""
     lab_allow_loopback_bmc: bool = False
     """Accept a BMC on a loopback or link-local address: for laboratories, where BMCs are simulated."""
 
@@ -93,6 +105,18 @@ class Config(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("standalone_quarantine", "standalone_unquarantine", "standalone_release", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        return shlex.split(value) if isinstance(value, str) else value
+
+    @field_validator("standalone_quarantine", "standalone_unquarantine", "standalone_release")
+    @classmethod
+    def _is_command(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if command and not Path(command[0]).is_absolute():
+            raise ValueError(f"{command[0]} is not an absolute path")
+        return command
 
     @field_validator("exec_allowed")
     @classmethod

@@ -11,19 +11,23 @@ import asyncio
 import json
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from controller.cloud.base import EffectResult
-from controller.db.store import Store, StoreError
 from controller.domain.evidence import CloudSays, DiskList, DiskTarget
 from controller.domain.model import Host, Pool, PoolKind, Vm
 
 LONGEST_S = 20.0
 KEPT_OUTPUT = 64 * 1024
 SAID = 500
+
+
+Inventory = Callable[[Host], Awaitable[tuple[list[Vm], list[Pool]] | None]]
+"""The machines placed on a host and the pools of its cluster; None when they cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,9 +46,9 @@ class Hooks:
 class Standalone:
     """Implements :class:`controller.cloud.base.Cloud`."""
 
-    def __init__(self, store: Store, hooks: Hooks) -> None:
-        """``store``: the inventory."""
-        self._store = store
+    def __init__(self, inventory: Inventory, hooks: Hooks) -> None:
+        """``inventory``: what runs on a host, and the pools it sees; raises nothing."""
+        self._inventory = inventory
         self._hooks = hooks
         self._client = httpx.AsyncClient(trust_env=False, timeout=LONGEST_S)
 
@@ -53,14 +57,9 @@ class Standalone:
         await self._client.aclose()
 
     async def disks(self, host: Host) -> DiskList:
-        """From the inventory. A database that does not answer is *unknown*, never an empty list."""
-        try:
-            async with self._store.transaction() as tx:
-                pools = await tx.pools(cluster_id=host.cluster_id)
-                vms = await tx.vms_of(host.id)
-        except StoreError:
-            return DiskList(known=False)
-        return disk_list(vms, pools)
+        """From the inventory. One that cannot be read is *unknown*, never an empty list."""
+        found = await self._inventory(host)
+        return DiskList(known=False) if found is None else disk_list(*found)
 
     async def says(self, host: Host) -> CloudSays:
         """Nobody to ask."""

@@ -68,11 +68,10 @@ def decide(
         case Action.NONE:
             return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.ACTION_NONE))
         case Action.BLINK:
-            return Decision(
-                verb=Verb.NOTIFY,
-                reasons=(Reason.HOST_DEAD, Reason.ACTION_BLINK),
-                action=Action.BLINK if policy.mode is Mode.ENFORCE else None,
-            )
+            if policy.mode is Mode.OBSERVE:
+                return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.OBSERVE_MODE))
+            reasons = (Reason.HOST_DEAD, Reason.ACTION_BLINK)
+            return Decision(verb=Verb.NOTIFY, reasons=reasons, action=Action.BLINK)
         case Action.OFF | Action.REBOOT:
             return _fence_or_not(incident, policy, refused, now)
 

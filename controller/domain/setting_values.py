@@ -164,7 +164,7 @@ def _state_map(setting: Setting, raw: Any) -> dict[str, str]:
     if not isinstance(raw, dict) or len(raw) > setting.maximum:
         raise ValueError("write an object of exit codes or text patterns, each with on, off or unknown")
     for pattern, state in raw.items():
-        if not isinstance(pattern, str) or not pattern or state not in _STATES:
+        if not isinstance(pattern, str) or not pattern or not pattern.isprintable() or state not in _STATES:
             raise ValueError(f"give each exit code or text pattern one of {', '.join(_STATES)}")
     return dict(raw)
 

@@ -27,12 +27,20 @@ TRY_LEASE = timedelta(seconds=60)
 BACKOFF_FIRST = timedelta(seconds=5)
 BACKOFF_LONGEST = timedelta(minutes=10)
 DEADLINE_S = 15.0
+NO_LONGER = "no longer wanted"
 
 POWER = {
     EffectKind.BLINK: PowerAction.BLINK,
     EffectKind.BLINK_OFF: PowerAction.BLINK_OFF,
     EffectKind.POWER_ON: PowerAction.ON,
 }
+
+
+FAMILIES = (
+    frozenset({EffectKind.QUARANTINE, EffectKind.UNQUARANTINE}),
+    frozenset(POWER),
+    frozenset({EffectKind.RELEASE}),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +63,31 @@ async def _claim(world: World) -> list[_Job]:
         now = await world.clock.now()
         jobs = []
         for effect in await tx.effects_due(now=now, limit=20):
+            if await _must_wait(tx, effect):
+                continue
             leased = replace(effect, next_try_at=now + TRY_LEASE, tries=effect.tries + 1)
             await tx.save_effect(leased)
             jobs.append(_Job(leased, await read_scene(tx, effect.host_id)))
         return jobs
 
 
-async def _do(world: World, job: _Job) -> EffectResult:
+async def _must_wait(tx: Tx, effect: Effect) -> bool:
+    """Effects that undo each other are done in the order they were meant."""
+    family = next(f for f in FAMILIES if effect.kind in f)
+    earlier = await tx.effects_of(host_id=effect.host_id)
+    return any(
+        e.status is EffectStatus.INTENDED and e.kind in family
+        for e in earlier[: [e.id for e in earlier].index(effect.id)]
+    )
+
+
+async def _do(world: World, job: _Job) -> EffectResult | None:
+    """None: what it was for has passed."""
     host = job.scene.host
+    async with world.store.transaction() as tx:
+        wanted = await _still_wanted(tx, job.effect)
+    if not wanted:
+        return None
     match job.effect.kind:
         case EffectKind.QUARANTINE:
             return await world.cloud.quarantine(host)
@@ -79,7 +104,7 @@ async def _power(world: World, job: _Job) -> EffectResult:
     action = POWER[job.effect.kind]
     attempt = await _intend(world, job, action)
     if attempt is None:
-        return EffectResult(done=False, said="another power operation is under way, or the host was fenced again")
+        return EffectResult(done=False, said="another power operation is under way, or no usable power device is set")
     outcome = await world.power.act(
         bmc_target(job.scene.policy),
         action,
@@ -104,7 +129,7 @@ async def _intend(world: World, job: _Job, action: PowerAction) -> Attempt | Non
     host, bmc = job.scene.host, job.scene.policy.bmc
     async with world.store.transaction() as tx:
         await tx.guard()
-        if not bmc.configured or world.bmc_address_refused(bmc.host) or not await _still_wanted(tx, job.effect):
+        if not bmc.configured or world.bmc_address_refused(bmc.host):
             return None
         if any(a.host_id == host.id or a.bmc_identity == bmc.identity for a in await tx.attempts_unfinished()):
             return None
@@ -125,7 +150,11 @@ async def _intend(world: World, job: _Job, action: PowerAction) -> Attempt | Non
 
 
 async def _still_wanted(tx: Tx, effect: Effect) -> bool:
-    if effect.kind is not EffectKind.POWER_ON:
+    """A power-on belongs to the host's newest fence; a quarantine ends with its incident, or with the host's return."""
+    if effect.kind not in (EffectKind.POWER_ON, EffectKind.QUARANTINE):
+        return True
+    incident = await tx.incident(effect.incident_id) if effect.incident_id else None
+    if effect.kind is EffectKind.QUARANTINE and incident is not None and incident.open:
         return True
     return (await tx.health(effect.host_id)).fenced_by == effect.incident_id
 
@@ -141,9 +170,13 @@ async def _earlier(world: World, host: Host) -> str:
     return done[-1].earlier if done else ""
 
 
-async def _keep(world: World, job: _Job, result: EffectResult) -> None:
+async def _keep(world: World, job: _Job, result: EffectResult | None) -> None:
     async with world.store.transaction() as tx:
         now = await world.clock.now()
+        if result is None:
+            over = replace(job.effect, status=EffectStatus.FAILED, finished_at=now, next_try_at=None, said=NO_LONGER)
+            await tx.save_effect(over)
+            return
         effect = _after(job.effect, result, now)
         await tx.save_effect(effect)
         incident = await tx.incident(effect.incident_id) if effect.incident_id else None

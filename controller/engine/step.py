@@ -17,7 +17,7 @@ from controller.services.world import World
 if TYPE_CHECKING:
     from datetime import datetime
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=45)
 """How long a worker may take between two signs of life; longer than any round or BMC deadline."""
 
 

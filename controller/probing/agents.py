@@ -34,7 +34,9 @@ from shared.protocol import (
 
 A = TypeVar("A", bound=Answer)
 
-UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN})
+UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN})
+"""Not ENETUNREACH: that may be this machine without a route, which tells nothing about the host."""
+
 ANSWER_SHARE = 0.85
 """Of the deadline that the agent may use; the rest is the way."""
 

@@ -10,7 +10,7 @@ from controller.probing.base import Question
 from controller.services.scene import Scene, bmc_target
 from controller.services.world import World
 
-LONGEST_ROUND_S = 10.0
+LONGEST_ROUND_S = 6.0
 SHARE_OF_INTERVAL = 0.6
 
 

@@ -6,7 +6,7 @@ after a proven off says that another machine was cut: its cluster holds.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controller.db.store import Tx
 from controller.domain import notices
@@ -19,6 +19,9 @@ from controller.services.telling import tell
 from controller.services.transition import EFFECT_GIVES_UP_AFTER
 from controller.services.world import World
 
+SEEN_WITHOUT_A_GAP = timedelta(seconds=90)
+"""An agent that was not seen for longer has not been stable."""
+
 
 async def returning(world: World, host: Host, policy: Policy, *, boot_id: str) -> Health:
     """Note that the agent answered under ``boot_id``, and take the steps of a return that are due."""
@@ -26,7 +29,12 @@ async def returning(world: World, host: Host, policy: Policy, *, boot_id: str) -
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         before = await tx.health(host.id)
-        same = before.boot_id == boot_id and before.healthy_since is not None
+        same = (
+            before.boot_id == boot_id
+            and before.healthy_since is not None
+            and before.seen_at is not None
+            and now - before.seen_at <= SEEN_WITHOUT_A_GAP
+        )
         health = replace(
             before,
             boot_id=boot_id,

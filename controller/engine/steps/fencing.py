@@ -59,6 +59,9 @@ async def _intend(step: Step, scene: Scene, facts: RoundFacts) -> Attempt | None
         judgement = judged(claimed.incident, facts, scene.policy)
         incident = await keep_round(change, claimed.incident, facts, judgement, counts=True)
         back = is_back(judgement, incident=incident, cloud=facts.cloud)
+        if not scene.policy.action.takes_down and not incident.command.may_have_been_sent:
+            claimed.incident = await change.move(incident, State.CHECKING, text="the action was changed meanwhile")
+            return None
         if back or judgement.verdict is not Verdict.DEAD:
             await _not_dead(claimed, incident, back or judgement.reasons)
             return None

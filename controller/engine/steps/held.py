@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from controller.domain import notices
 from controller.domain.decision import is_back
-from controller.domain.evidence import CloudSays, Judgement, RoundFacts, Verdict
-from controller.domain.holds import reminder_due
+from controller.domain.evidence import Judgement, RoundFacts, Verdict
+from controller.domain.holds import reminder_due, reminders_by
 from controller.domain.incident import Incident, State
 from controller.domain.power import PowerState
 from controller.domain.reasons import LIFE, NEEDS_A_PERSON, WAITS, Reason
@@ -35,14 +35,14 @@ async def run(step: Step) -> None:
         if incident.command.may_have_been_sent:
             await _after_a_command(claimed, incident, facts, judgement)
         else:
-            await _before_a_command(claimed, incident, scene, judgement, facts.cloud)
+            await _before_a_command(claimed, incident, scene, facts, judgement)
 
 
 async def _before_a_command(
-    claimed: Claimed, incident: Incident, scene: Scene, judgement: Judgement, cloud: CloudSays
+    claimed: Claimed, incident: Incident, scene: Scene, facts: RoundFacts, judgement: Judgement
 ) -> None:
     change = claimed.change
-    back = is_back(judgement, incident=incident, cloud=cloud)
+    back = is_back(judgement, incident=incident, cloud=facts.cloud)
     if back:
         claimed.incident = await change.move(
             incident,
@@ -55,12 +55,18 @@ async def _before_a_command(
     if judgement.verdict is not Verdict.DEAD:
         reasons = (*reasons, *judgement.reasons)
     elif scene.policy.action.takes_down:
-        refused = await refused_now(change, incident, scene, cloud)
+        refused = (*await refused_now(change, incident, scene, facts.cloud), *_device_still_mute(incident, facts))
         reasons = (*reasons, *(r for r in refused if r not in WAITS and r not in reasons))
     if reasons and reasons != (Reason.OBSERVE_MODE,):
         await _stay(claimed, incident, reasons)
         return
     claimed.incident = await change.move(back_to_checking(incident), State.CHECKING, text="what held it is gone")
+
+
+def _device_still_mute(incident: Incident, facts: RoundFacts) -> tuple[Reason, ...]:
+    """What ended the last look before the command has not changed: going round again would only fill the timeline."""
+    mute = facts.power is None or not facts.power.reachable
+    return (Reason.BMC_UNREACHABLE,) if mute and Reason.BMC_UNREACHABLE in incident.reasons else ()
 
 
 async def _after_a_command(claimed: Claimed, incident: Incident, facts: RoundFacts, judgement: Judgement) -> None:
@@ -83,5 +89,6 @@ async def _stay(claimed: Claimed, incident: Incident, reasons: tuple[Reason, ...
     since = incident.held_since or now
     if reminder_due(since, incident.reminders, now):
         await tell(change.tx, notices.reminder(incident, change.host, at=now))
-        incident = replace(incident, reminders=incident.reminders + 1)
+        due = reminders_by(since, now)
+        incident = replace(incident, reminders=max(incident.reminders + 1, due))
     claimed.incident = replace(incident, next_step_at=next_step(incident, change.policy, now=now))

@@ -5,6 +5,7 @@ no sign of life
 since; unknown is not silent, the release waits.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -48,7 +49,8 @@ async def run(step: Step) -> None:
 
 async def _watch_others(step: Step, scene: Scene) -> tuple[Seen, ...]:
     deadline = min(2.0, deadline_s(scene.policy))
-    return tuple([await step.world.probing.watch(host, deadline_s=deadline) for host in scene.witnesses.asked])
+    asked = (step.world.probing.watch(host, deadline_s=deadline) for host in scene.witnesses.asked)
+    return tuple(await asyncio.gather(*asked))
 
 
 async def _intend(step: Step, scene: Scene, facts: RoundFacts, others: tuple[Seen, ...]) -> Effect | None:

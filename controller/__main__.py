@@ -1,0 +1,171 @@
+"""``hostfence-controller``: serve (API, engine, notifier in one process), and an administrator's database commands.
+
+A user's mistake (configuration, a taken port, an unreachable database) is one clear line and exit code 2, never a stack
+trace.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator, Sequence
+
+import uvicorn
+
+from controller import logs
+from controller.app import Deps, create_app
+from controller.bootstrap import House, build
+from controller.config import Config, ConfigError, encryption_key, load_config
+from controller.db import migrate
+from controller.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from controller.db.engine import DatabaseUrlError
+from controller.db.secrecy import KeyMismatchError
+from controller.db.store import StoreUnavailable
+from controller.domain.model import Role
+from controller.services import access
+
+EXIT_USER = 2
+SHUTDOWN_S = 20
+
+
+class StartError(Exception):
+    """The controller cannot start; the text says what to do."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point."""
+    given = _parser().parse_args(argv)
+    logs.configure(as_json=given.log == "json")
+    try:
+        asyncio.run(given.run(given, load_config()))
+    except (ConfigError, EmbeddedPostgresError, DatabaseUrlError, KeyMismatchError, StartError) as error:
+        _fail(str(error))
+    except StoreUnavailable as error:
+        _fail(f"the database does not answer: {error}; check HOSTFENCE_DATABASE_URL and that the server runs")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hostfence-controller", description="The hostfence controller.")
+    parser.add_argument("--log", choices=("text", "json"), default="text", help="form of the log on standard error")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="run the controller: API, engine and notifier")
+    serve.set_defaults(run=_serve)
+    db = commands.add_parser("db", help="the database").add_subparsers(required=True, metavar="ACTION")
+    db.add_parser("upgrade", help="bring the database to this version's schema").set_defaults(run=_upgrade)
+    db.add_parser("check", help="say whether the database has this version's schema").set_defaults(run=_check)
+    token = commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
+    create = token.add_parser("create", help="make a token and print it once (needs a database URL)")
+    create.add_argument("--name", required=True)
+    create.add_argument("--role", required=True, choices=[role.value for role in Role])
+    create.set_defaults(run=_create_token)
+    return parser
+
+
+async def _serve(_given: argparse.Namespace, config: Config) -> None:
+    listening = _listen(config)
+    key = encryption_key(config)
+    async with _database(config) as url:
+        if config.database_url is None:
+            await migrate.upgrade(url)
+        elif await migrate.check(url):
+            raise StartError("the database does not have this version's schema: run `hostfence-controller db upgrade`")
+        house = build(config, url=url, key=key)
+        try:
+            await _run(house, config, listening)
+        finally:
+            await house.aclose()
+
+
+async def _run(house: House, config: Config, listening: socket.socket) -> None:
+    first = await access.ensure_first_admin(house.store, house.clock)
+    base = f"http://{config.listen_host}:{listening.getsockname()[1]}"
+    if first is not None:
+        _say(f"first admin token (shown only now): {first}")
+    app = create_app(
+        Deps(
+            store=house.store,
+            clock=house.clock,
+            operations=house.operator,
+            lab_allow_loopback_bmc=config.lab_allow_loopback_bmc,
+        )
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=SHUTDOWN_S)
+    )
+    await house.supervisor.start()
+    _say(f"hostfence controller listening on {base}, API documentation at {base}/docs")
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        await house.supervisor.stop()
+
+
+async def _upgrade(_given: argparse.Namespace, config: Config) -> None:
+    async with _database(config) as url:
+        await migrate.upgrade(url)
+    _say("the database has this version's schema")
+
+
+async def _check(_given: argparse.Namespace, config: Config) -> None:
+    async with _database(config) as url:
+        differences = await migrate.check(url)
+    if differences:
+        raise StartError(f"the database differs from this version's schema: {differences}")
+    _say("the database has this version's schema")
+
+
+async def _create_token(given: argparse.Namespace, config: Config) -> None:
+    key = encryption_key(config)
+    async with _database(config) as url:
+        house = build(config, url=url, key=key)
+        try:
+            _, secret = await access.create_token(
+                house.store, house.clock, name=given.name, role=Role(given.role), actor="command line"
+            )
+        finally:
+            await house.aclose()
+    _say(secret)
+
+
+@contextlib.asynccontextmanager
+async def _database(config: Config) -> AsyncIterator[str]:
+    """The given server's URL, or that of an embedded one which lives as long as the block."""
+    if config.database_url is not None:
+        yield config.database_url.get_secret_value()
+        return
+    server = EmbeddedPostgres(config.data_dir)
+    url = await server.start()
+    try:
+        yield url
+    finally:
+        await server.stop()
+
+
+def _listen(config: Config) -> socket.socket:
+    """Take the port before anything else is started: a second controller on one machine should say so at once."""
+    family = socket.AF_INET6 if ":" in config.listen_host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((config.listen_host, config.listen_port))
+    except OSError as error:
+        listening.close()
+        raise StartError(
+            f"cannot listen on {config.listen_host}:{config.listen_port} ({error.strerror}): stop what uses it, or set "
+            "HOSTFENCE_LISTEN_HOST and HOSTFENCE_LISTEN_PORT to a free address of this machine"
+        ) from error
+    return listening
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a command's answer
+
+
+def _fail(text: str) -> None:
+    print(f"hostfence-controller: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    sys.exit(EXIT_USER)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The composition root: the only place that names concrete drivers, channels, clouds and the database."""
+
+import ipaddress
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from controller.cloud.base import Cloud
+from controller.cloud.standalone import Hooks, Inventory, Standalone
+from controller.config import Config
+from controller.db.clock import SqlClock
+from controller.db.engine import make_engine
+from controller.db.store import StoreError
+from controller.db.unit_of_work import PostgresStore
+from controller.domain.inheritance import channels_of
+from controller.domain.model import Host, Pool, Vm
+from controller.engine.notifier import deliver_due
+from controller.engine.supervisor import Loop, Supervisor
+from controller.notifications.base import Channel
+from controller.notifications.channels.email import Email
+from controller.notifications.registry import ChannelRegistry
+from controller.power.devices import GatedDevices
+from controller.power.drivers.ipmi import IpmiDriver
+from controller.power.gate import Gate
+from controller.power.registry import PowerRegistry
+from controller.probing.agents import HttpAgents
+from controller.services.operator import Operator
+from controller.services.world import World
+
+NOTIFIER_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """One controller process, put together; :meth:`aclose` gives everything back."""
+
+    store: PostgresStore
+    clock: SqlClock
+    world: World
+    operator: Operator
+    supervisor: Supervisor
+    engines: tuple[AsyncEngine, ...]
+    agents: HttpAgents
+    cloud: Cloud
+    registry: PowerRegistry
+
+    async def aclose(self) -> None:
+        """Close what :func:`build` opened, the database last."""
+        await self.registry.aclose()
+        await self.agents.aclose()
+        await self.cloud.aclose()
+        for engine in self.engines:
+            await engine.dispose()
+
+
+def build(config: Config, *, url: str, key: str) -> House:
+    """Put a controller together on the database at ``url``; nothing is contacted yet."""
+    engine = make_engine(url)
+    # Its own connection: the time is asked for inside transactions, which must not wait for each other's connections.
+    clock_engine = make_engine(url, pool_size=1)
+    store = PostgresStore(engine, keys=[key])
+    clock = SqlClock(clock_engine)
+    agents = HttpAgents()
+    cloud = Standalone(_inventory(store), _hooks(config))
+    registry = PowerRegistry({"ipmi": IpmiDriver()})
+    world = World(
+        store=store,
+        clock=clock,
+        probing=agents,
+        cloud=cloud,
+        power=GatedDevices(registry, Gate()),
+        new_id=lambda: str(uuid.uuid4()),
+        controller_id=str(uuid.uuid4()),
+        bmc_address_refused=(lambda _address: False) if config.lab_allow_loopback_bmc else refused_address,
+    )
+    notifier = Loop("notifier", NOTIFIER_EVERY_S, _notifier(world, link_base=str(config.public_url or "")))
+    return House(
+        store=store,
+        clock=clock,
+        world=world,
+        operator=Operator(world),
+        supervisor=Supervisor(world, extra=(notifier,)),
+        engines=(engine, clock_engine),
+        agents=agents,
+        cloud=cloud,
+        registry=registry,
+    )
+
+
+def refused_address(address: str) -> bool:
+    """Loopback and link-local addresses: no BMC of another machine has one. Names are looked at as they are written."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address.rstrip(".").lower() == "localhost"
+    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
+
+
+def _inventory(store: PostgresStore) -> Inventory:
+    async def read(host: Host) -> tuple[list[Vm], list[Pool]] | None:
+        try:
+            async with store.transaction() as tx:
+                return await tx.vms_of(host.id), await tx.pools(cluster_id=host.cluster_id)
+        except StoreError:
+            return None
+
+    return read
+
+
+def _hooks(config: Config) -> Hooks:
+    commands = {
+        "quarantine": config.standalone_quarantine,
+        "unquarantine": config.standalone_unquarantine,
+        "release": config.standalone_release,
+    }
+    return Hooks(
+        commands={name: command for name, command in commands.items() if command},
+        webhook=str(config.standalone_webhook or ""),
+    )
+
+
+def _notifier(world: World, *, link_base: str) -> Callable[[], Awaitable[int]]:
+    channels = ChannelRegistry({"email": Email})
+
+    async def current() -> Mapping[str, Channel]:
+        async with world.store.transaction() as tx:
+            return channels.current(channels_of(await tx.setting_rows()))
+
+    async def beat() -> int:
+        return await deliver_due(world.store, world.clock, current, link_base=link_base)
+
+    return beat

@@ -1,0 +1,41 @@
+"""Structured logs, one line each on standard error; the one place where secrets are taken out of them (rule 7)."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_NAME = re.compile(r"password|passwd|token|secret|authorization|credential", re.IGNORECASE)
+_SECRET_TEXT = re.compile(r"(postgresql(?:\+\w+)?://[^:/@\s]+:)[^@\s]+(@)|(Bearer )\S+")
+HIDDEN = "***"
+
+
+def configure(*, as_json: bool = False, level: int = logging.INFO) -> None:
+    """Set up structlog for the process. ``as_json`` for machines, otherwise lines for people."""
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            hide_secrets,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+
+
+def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide values under secret-looking names, and credentials inside texts (tracebacks too)."""
+    for name, value in event.items():
+        if _SECRET_NAME.search(name):
+            event[name] = HIDDEN
+        elif isinstance(value, str):
+            event[name] = _SECRET_TEXT.sub(lambda m: f"{m[1] or m[3] or ''}{HIDDEN}{m[2] or ''}", value)
+    return event
