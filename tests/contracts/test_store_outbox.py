@@ -1,0 +1,204 @@
+"""What every store promises of intents, side effects, notices, tokens and audit."""
+
+import pytest
+
+from controller.db.store import Conflict, Store, StoreError
+from controller.domain.model import Delivery, DeliveryStatus, EffectKind, EffectStatus, Role, Severity
+from controller.domain.power import Accepted, PowerAction, PowerCode
+from controller.domain.reasons import Reason
+from tests.fixtures import builders as a
+from tests.fixtures.builders import T0, at
+from tests.fixtures.stores import furnish, raising
+
+
+@pytest.fixture
+async def world(store: Store) -> Store:
+    """One open incident."""
+    await furnish(store)
+    async with store.transaction() as tx:
+        await tx.open_incident(a.incident())
+    return store
+
+
+async def test_attempts_are_found_by_incident_time_and_fate(world: Store) -> None:
+    by_hand = a.attempt("a2", incident_id=None, host_id="h2", automatic=False, takes_slot=False, intended_at=at(5))
+    async with world.transaction() as tx:
+        await tx.guard()
+        await tx.add_attempt(by_hand)
+        await tx.add_attempt(a.attempt("a1"))
+        assert await tx.attempt("a2") == by_hand
+        assert await tx.attempt("a9") is None
+        assert await tx.attempts_of("i1") == [a.attempt("a1")]
+        assert await tx.attempts_since(at(-1)) == [a.attempt("a1"), by_hand]
+        assert await tx.attempts_since(T0) == [by_hand], "the edge of a window is outside"
+        done = a.attempt("a1", finished_at=at(9), accepted=Accepted.NO, code=PowerCode.REFUSED, said="no")
+        await tx.save_attempt(done)
+        assert await tx.attempts_unfinished() == [by_hand]
+        assert await tx.attempt("a1") == done
+
+
+@pytest.mark.parametrize("action", PowerAction)
+async def test_every_action_is_kept(world: Store, action: PowerAction) -> None:
+    async with world.transaction() as tx:
+        await tx.add_attempt(a.attempt(action=action))
+        assert await tx.attempts_of("i1") == [a.attempt(action=action)]
+
+
+async def test_due_effects_come_earliest_first_until_they_are_settled(world: Store) -> None:
+    async with world.transaction() as tx:
+        await tx.add_effect(a.effect("late", next_try_at=at(-1)))
+        await tx.add_effect(a.effect("early", next_try_at=at(-9), incident_id=None, kind=EffectKind.POWER_ON))
+        await tx.add_effect(a.effect("future", next_try_at=at(1)))
+        await tx.add_effect(a.effect("never", next_try_at=None))
+        assert [e.id for e in await tx.effects_due(now=T0, limit=9)] == ["early", "late"]
+        assert [e.id for e in await tx.effects_due(now=T0, limit=1)] == ["early"]
+        done = a.effect("late", status=EffectStatus.DONE, tries=3, finished_at=at(2), said="ok", earlier="Enabled")
+        await tx.save_effect(done)
+        assert [e.id for e in await tx.effects_due(now=T0, limit=9)] == ["early"]
+        assert done in await tx.effects_of(host_id="h1")
+        assert await tx.effects_of(host_id="h2") == []
+
+
+async def test_results_without_an_intent_are_refused(world: Store) -> None:
+    with raising(StoreError):
+        async with world.transaction() as tx:
+            await tx.save_attempt(a.attempt())
+    with raising(StoreError):
+        async with world.transaction() as tx:
+            await tx.save_effect(a.effect())
+    with raising(StoreError):
+        async with world.transaction() as tx:
+            await tx.save_delivery(_delivery("n1", "mail"))
+
+
+@pytest.mark.parametrize("incident_id", ["i1", "nobody"])
+async def test_intents_are_stored_once_and_for_incidents_there_are(world: Store, incident_id: str) -> None:
+    async with world.transaction() as tx:
+        await tx.add_attempt(a.attempt())
+        await tx.add_effect(a.effect())
+    field = "id" if incident_id == "i1" else "incident_id"
+    with raising(Conflict) as caught:
+        async with world.transaction() as tx:
+            await tx.add_attempt(a.attempt("a1" if field == "id" else "a2", incident_id=incident_id))
+    assert caught.error.field == field
+    with raising(Conflict) as caught:
+        async with world.transaction() as tx:
+            await tx.add_effect(a.effect("x1" if field == "id" else "x2", incident_id=incident_id))
+    assert caught.error.field == field
+
+
+def _delivery(notice_id: str, channel: str) -> Delivery:
+    return Delivery(
+        id=f"{notice_id}/{channel}",
+        notice_id=notice_id,
+        channel=channel,
+        status=DeliveryStatus.PENDING,
+        next_try_at=T0,
+    )
+
+
+async def test_a_notice_is_told_once_on_each_channel(world: Store) -> None:
+    notice = a.notice(
+        severity=Severity.CRITICAL,
+        incident_id="i1",
+        host_id="h1",
+        cluster_id="c1",
+        host_name="host h1",
+        what="held",
+        why=(Reason.STORM, Reason.PAUSED),
+        next="wait",
+        how_to_stop="cancel",
+    )
+    async with world.transaction() as tx:
+        assert await tx.add_notice(notice, channels=("mail", "snmp", "mail"))
+        assert not await tx.add_notice(a.notice("n2", key=notice.key), channels=("mail",))
+    async with world.transaction() as tx:
+        assert await tx.notices() == [(notice, [_delivery("n1", "mail"), _delivery("n1", "snmp")])]
+
+
+async def test_a_notice_without_a_channel_is_kept(world: Store) -> None:
+    async with world.transaction() as tx:
+        assert await tx.add_notice(a.notice(), channels=())
+        assert await tx.notices() == [(a.notice(), [])]
+        assert await tx.deliveries_due(now=at(99), limit=9) == []
+
+
+async def test_a_notice_of_an_unknown_incident_is_a_conflict(world: Store) -> None:
+    with raising(Conflict) as caught:
+        async with world.transaction() as tx:
+            await tx.add_notice(a.notice(incident_id="nobody"), channels=())
+    assert caught.error.field == "incident_id"
+
+
+async def test_deliveries_are_due_until_sent_or_given_up(world: Store) -> None:
+    async with world.transaction() as tx:
+        await tx.add_notice(a.notice("n2", at=at(-5)), channels=("mail",))
+        await tx.add_notice(a.notice("n1"), channels=("mail", "snmp", "hook"))
+        due = await tx.deliveries_due(now=T0, limit=9)
+        assert [(d.id, n.id) for d, n in due] == [
+            ("n2/mail", "n2"),
+            ("n1/hook", "n1"),
+            ("n1/mail", "n1"),
+            ("n1/snmp", "n1"),
+        ]
+        assert await tx.deliveries_due(now=T0, limit=1) == due[:1]
+        assert await tx.deliveries_due(now=at(-6), limit=9) == []
+        again = Delivery(
+            id="n1/hook",
+            notice_id="n1",
+            channel="hook",
+            status=DeliveryStatus.PENDING,
+            next_try_at=at(60),
+            tries=1,
+            last_error="refused",
+        )
+        sent = Delivery(
+            id="n1/mail", notice_id="n1", channel="mail", status=DeliveryStatus.SENT, next_try_at=None, sent_at=at(1)
+        )
+        dead = Delivery(id="n1/snmp", notice_id="n1", channel="snmp", status=DeliveryStatus.DEAD, next_try_at=T0)
+        for delivery in (again, sent, dead):
+            await tx.save_delivery(delivery)
+        assert [d.id for d, _ in await tx.deliveries_due(now=at(59), limit=9)] == ["n2/mail"]
+        assert [d for d, _ in await tx.deliveries_due(now=at(60), limit=9)][1] == again
+        [(_, kept), _] = await tx.notices()
+        assert kept == [again, sent, dead]
+
+
+async def test_notices_come_newest_first(world: Store) -> None:
+    async with world.transaction() as tx:
+        for number in range(4):
+            notice = a.notice(f"n{number}", at=at(number), incident_id="i1" if number % 2 else None)
+            await tx.add_notice(notice, channels=("mail",))
+        assert [n.id for n, _ in await tx.notices(limit=3)] == ["n3", "n2", "n1"]
+        assert [n.id for n, _ in await tx.notices(incident_id="i1")] == ["n3", "n1"]
+        assert [n.id for n, _ in await tx.notices(incident_id="i1", limit=1)] == ["n3"]
+
+
+async def test_tokens_are_found_by_digest_even_when_revoked(store: Store) -> None:
+    revoked = a.api_token("t2", role=Role.ADMIN, created_at=at(-5), revoked_at=at(1))
+    async with store.transaction() as tx:
+        await tx.save_token(a.api_token("t1"))
+        await tx.save_token(a.api_token("t2", role=Role.ADMIN, created_at=at(-5)))
+        await tx.save_token(revoked)
+        assert await tx.tokens() == [revoked, a.api_token("t1")]
+        assert await tx.token_by_digest("digest-t2") == revoked
+        assert await tx.token_by_digest("nothing") is None
+
+
+@pytest.mark.parametrize("field", ["name", "digest"])
+async def test_tokens_differ_in_name_and_digest(store: Store, field: str) -> None:
+    async with store.transaction() as tx:
+        await tx.save_token(a.api_token("t1"))
+    with raising(Conflict) as caught:
+        async with store.transaction() as tx:
+            await tx.save_token(a.api_token("t2", **{field: getattr(a.api_token("t1"), field)}))
+    assert caught.error.field == field
+
+
+async def test_audit_comes_newest_first_page_by_page(store: Store) -> None:
+    rows = [a.audit_row(f"au{n}", at=at(n), data={"before": None, "after": n}) for n in range(4)]
+    async with store.transaction() as tx:
+        for row in rows:
+            await tx.add_audit(row)
+        assert await tx.audit(limit=2) == [rows[3], rows[2]]
+        assert await tx.audit(before=at(2)) == [rows[1], rows[0]]
