@@ -64,6 +64,10 @@ def decide(
         return _go_on_or_hold(incident, judgement, policy, refused, now)
     if disks.known and not disks.vms and not incident.vms:
         return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.NOTHING_TO_RELEASE))
+    return _found_dead(incident, policy, refused, now)
+
+
+def _found_dead(incident: Incident, policy: Policy, refused: tuple[Reason, ...], now: datetime) -> Decision:
     match policy.action:
         case Action.NONE:
             return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.ACTION_NONE))
