@@ -170,13 +170,15 @@ def _judge_pool(
             life.append(sign)
         if doubt:
             doubts.append(doubt)
-    if pool is None or pool.code is not None:
+    if pool is None:
         return life, [*doubts, Reason.STORAGE_UNREADABLE]
     root = pool.root
-    if not _own_beat_moved(pool.own, memory.own_beats.get(root), policy):
-        doubts.append(Reason.NO_POSITIVE_CONTROL)
     if _beat_moved(pool.subject, memory.beats.get(root)):
         life.append(Reason.HEARTBEAT_MOVES)
+    if pool.code is not None:
+        return life, [*doubts, Reason.STORAGE_UNREADABLE]
+    if not _own_beat_moved(pool.own, memory.own_beats.get(root), policy):
+        doubts.append(Reason.NO_POSITIVE_CONTROL)
     doubts += _heartbeat_doubts(pool.subject, memory.beats.get(root), policy, since_disconnect)
     return life, doubts
 
