@@ -71,7 +71,11 @@ def judge(
 
 
 def remember(memory: dict[str, Memory], reports: tuple[Report, ...]) -> dict[str, Memory]:
-    """The memories after these reports: what was read replaces what was known, what was not stays."""
+    """The memories after these reports: what was read replaces what was known, what was not stays.
+
+    But the witness's own heartbeat: an older one would prove that the pool took writes before these readings, which
+    says nothing of the time after them.
+    """
     result = dict(memory)
     for report in reports:
         if report.failure is not None:
@@ -80,9 +84,7 @@ def remember(memory: dict[str, Memory], reports: tuple[Report, ...]) -> dict[str
         files = {r.path: r.state for r in report.readings if r.state is not None}
         beats = {p.root: _mark(p.subject) for p in report.pools if p.subject and p.subject.known}
         own = {p.root: _mark(p.own) for p in report.pools if p.own and p.own.known}
-        result[report.witness_id] = Memory(
-            files=old.files | files, beats=old.beats | beats, own_beats=old.own_beats | own
-        )
+        result[report.witness_id] = Memory(files=old.files | files, beats=old.beats | beats, own_beats=own)
     return result
 
 
