@@ -284,7 +284,7 @@ def _doubts(facts: RoundFacts, findings: tuple[Finding, ...], policy: Policy) ->
     if facts.disks.uncheckable and not policy.accept_uncheckable_disks:
         doubts.append(Reason.UNCHECKABLE_DISKS)
     silent = [f for f in findings if f.verdict is Verdict.DEAD]
-    if len(silent) < max(1, policy.witnesses_required):
+    if len({f.witness_id for f in silent}) < max(1, policy.witnesses_required):
         doubts.append(Reason.TOO_FEW_WITNESSES)
         doubts += [r for f in findings for r in f.reasons if r not in LIFE]
     covered = {root for f in silent for root in f.covers}
