@@ -211,9 +211,7 @@ def _own_beat_moved(own: Beat | None, before: tuple[str, int] | None, policy: Po
 
     Since the reading that this one is compared with, the witness's own heartbeat moved here.
     """
-    if own is None or not own.known or before is None or not _sampled(own, policy):
-        return False
-    return _mark(own) != before
+    return own is not None and before is not None and _read_lately(own, policy) and _mark(own) != before
 
 
 def _beat_moved(beat: Beat | None, before: tuple[str, int] | None) -> bool:
@@ -230,13 +228,12 @@ def _heartbeat_doubts(
     if beat is not None and beat.known and beat.withdrawn:
         doubts.append(Reason.HEARTBEAT_WITHDRAWN)
     if not policy.require_heartbeat:
-        # No heartbeat there at all is accepted then; one that exists but cannot be read is not.
-        if beat is not None and not beat.known and beat.code is not ReadingCode.MISSING:
-            doubts.append(Reason.STORAGE_UNREADABLE)
-        return doubts
-    if beat is None or (not beat.known and beat.code is ReadingCode.MISSING):
+        # No heartbeat there at all is accepted then; one that exists or existed but cannot be read is not.
+        none = _absent(beat) and before is None
+        return doubts if none or _read_lately(beat, policy) else [*doubts, Reason.STORAGE_UNREADABLE]
+    if _absent(beat):
         return [*doubts, Reason.NO_HEARTBEAT]
-    if not beat.known or not _sampled(beat, policy):
+    if beat is None or not _read_lately(beat, policy):
         return [*doubts, Reason.STORAGE_UNREADABLE]
     if before is None:
         doubts.append(Reason.NO_BASELINE)
@@ -245,7 +242,13 @@ def _heartbeat_doubts(
     return doubts
 
 
-def _sampled(beat: Beat, policy: Policy) -> bool:
+def _absent(beat: Beat | None) -> bool:
+    return beat is None or (not beat.known and beat.code is ReadingCode.MISSING)
+
+
+def _read_lately(beat: Beat | None, policy: Policy) -> bool:
+    if beat is None or not beat.known:
+        return False
     limit = HEARTBEATS_TO_SAMPLE * policy.heartbeat_interval.total_seconds()
     return beat.sampled_age is not None and beat.sampled_age <= limit
 
