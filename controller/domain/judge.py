@@ -5,6 +5,7 @@ unmoved,
 with the positive control held, on every pool in question; any sign of life from anyone wins, in any order.
 """
 
+import math
 from datetime import datetime
 
 from controller.domain.evidence import (
@@ -298,11 +299,13 @@ def _doubts(facts: RoundFacts, findings: tuple[Finding, ...], policy: Policy) ->
 
 
 def _subject_boot_id(reports: tuple[Report, ...]) -> str:
-    for report in reports:
-        for pool in report.pools:
-            if pool.subject is not None and pool.subject.known and pool.subject.boot_id:
-                return pool.subject.boot_id
-    return ""
+    """That of the heartbeat that moved last: on a pool it lost, a host may have left a record of an earlier boot."""
+    beats = [p.subject for r in reports for p in r.pools if p.subject is not None and p.subject.known]
+    return min(beats, key=_moved_order).boot_id if beats else ""
+
+
+def _moved_order(beat: Beat) -> tuple[float, str]:
+    return (math.inf if beat.moved_age is None else beat.moved_age, beat.boot_id)
 
 
 def _first_detail(report: Report) -> str:
