@@ -10,6 +10,7 @@ import contextlib
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import version
 
 import uvicorn
 
@@ -87,7 +88,8 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             store=house.store,
             clock=house.clock,
             operations=house.operator,
-            lab_allow_loopback_bmc=config.lab_allow_loopback_bmc,
+            device_rules=house.device_rules,
+            version=version("hostfence"),
         )
     )
     server = uvicorn.Server(

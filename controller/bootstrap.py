@@ -1,6 +1,5 @@
 """The composition root: the only place that names concrete drivers, channels, clouds and the database."""
 
-import ipaddress
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from controller.db.clock import SqlClock
 from controller.db.engine import make_engine
 from controller.db.store import StoreError
 from controller.db.unit_of_work import PostgresStore
+from controller.domain.addresses import refused_for_power_device
 from controller.domain.inheritance import channels_of
 from controller.domain.model import Host, Pool, Vm
 from controller.engine.notifier import deliver_due
@@ -26,6 +26,7 @@ from controller.power.drivers.ipmi import IpmiDriver
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
 from controller.probing.agents import HttpAgents
+from controller.services.device_rules import DeviceRules
 from controller.services.operator import Operator
 from controller.services.world import World
 
@@ -45,6 +46,7 @@ class House:
     agents: HttpAgents
     cloud: Cloud
     registry: PowerRegistry
+    device_rules: DeviceRules
 
     async def aclose(self) -> None:
         """Close what :func:`build` opened, the database last."""
@@ -65,6 +67,7 @@ def build(config: Config, *, url: str, key: str) -> House:
     agents = HttpAgents()
     cloud = Standalone(_inventory(store), _hooks(config))
     registry = PowerRegistry({"ipmi": IpmiDriver()})
+    rules = DeviceRules(drivers=frozenset(registry.names), allow_local=config.lab_allow_loopback_bmc)
     world = World(
         store=store,
         clock=clock,
@@ -73,7 +76,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         power=GatedDevices(registry, Gate()),
         new_id=lambda: str(uuid.uuid4()),
         controller_id=str(uuid.uuid4()),
-        bmc_address_refused=(lambda _address: False) if config.lab_allow_loopback_bmc else refused_address,
+        bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
     notifier = Loop("notifier", NOTIFIER_EVERY_S, _notifier(world, link_base=str(config.public_url or "")))
     return House(
@@ -86,16 +89,8 @@ def build(config: Config, *, url: str, key: str) -> House:
         agents=agents,
         cloud=cloud,
         registry=registry,
+        device_rules=rules,
     )
-
-
-def refused_address(address: str) -> bool:
-    """Loopback and link-local addresses: no BMC of another machine has one. Names are looked at as they are written."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return address.rstrip(".").lower() == "localhost"
-    return ip.is_loopback or ip.is_link_local or ip.is_unspecified
 
 
 def _inventory(store: PostgresStore) -> Inventory:

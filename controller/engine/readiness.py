@@ -13,7 +13,7 @@ from controller.domain.model import Health, Host
 from controller.domain.policy import Policy
 from controller.domain.power import PowerReading, PowerState
 from controller.services.look import read_power
-from controller.services.scene import policy_of
+from controller.services.policies import Policies
 from controller.services.telling import tell
 from controller.services.world import World
 
@@ -31,12 +31,12 @@ async def check_devices(world: World) -> int:
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         hosts = tuple(await tx.hosts())
-        rows = tuple(await tx.setting_rows())
+        policies = Policies(await tx.setting_rows(), (), hosts)
         healths = await tx.healths()
         busy = {i.host_id for i in await tx.open_incidents()}
     due = []
     for host in hosts:
-        policy = policy_of(host, hosts, rows)
+        policy = policies.of_host(host)
         health = healths.get(host.id)
         if host.id not in busy and health is not None and _due(policy, health, now):
             due.append((host, policy))

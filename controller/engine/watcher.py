@@ -19,8 +19,8 @@ from controller.domain.reasons import Reason
 from controller.domain.watch import Seen, Suspicion, Track, follow, newest_beat_age, suspect
 from controller.probing.base import Question
 from controller.services.incidents import note_life, open_incident
+from controller.services.policies import Policies
 from controller.services.returns import returning
-from controller.services.scene import policy_of
 from controller.services.world import World
 from shared.enums import Reach
 
@@ -65,10 +65,10 @@ class Watcher:
     async def _roster(self) -> Roster:
         async with self.world.store.transaction() as tx:
             hosts = tuple(await tx.hosts())
-            rows = tuple(await tx.setting_rows())
+            policies = Policies(await tx.setting_rows(), (), hosts)
             return Roster(
                 hosts=hosts,
-                policies={h.id: policy_of(h, hosts, rows) for h in hosts},
+                policies={h.id: policies.of_host(h) for h in hosts},
                 healths=await tx.healths(),
                 open=frozenset(i.host_id for i in await tx.open_incidents()),
                 now=await self.world.clock.now(),

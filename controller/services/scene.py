@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from controller.db.store import Tx
 from controller.domain.evidence import CloudSays
 from controller.domain.incident import Incident
-from controller.domain.inheritance import resolve
 from controller.domain.model import Host, SettingRow
 from controller.domain.neighbors import Choice, choose
 from controller.domain.policy import Policy
 from controller.domain.power import BmcTarget
 from controller.domain.safeguards import ClusterFacts
 from controller.services.errors import NotFound
+from controller.services.policies import Policies
 from controller.services.world import World
 
 RECENT_INCIDENTS = 200
@@ -44,26 +44,16 @@ async def read_scene(tx: Tx, host_id: str) -> Scene:
     return Scene(
         host=host,
         hosts=hosts,
-        policy=policy_of(host, hosts, rows),
+        policy=Policies(rows, (), hosts).of_host(host),
         rows=rows,
         witnesses=choose(host, hosts, suspected=suspected),
     )
 
 
-def policy_of(host: Host, hosts: tuple[Host, ...], rows: tuple[SettingRow, ...]) -> Policy:
-    """The host's resolved policy; ``hosts`` are those of its cluster (itself included)."""
-    others = sum(1 for h in hosts if h.cluster_id == host.cluster_id and h.id != host.id)
-    return resolve(rows, cluster_id=host.cluster_id, host_id=host.id, other_hosts_in_cluster=others)
-
-
 async def read_cluster_facts(tx: Tx, world: World, scene: Scene, *, now: datetime, cloud: CloudSays) -> ClusterFacts:
     """The safeguards' facts as this transaction sees them."""
-    everywhere = scene.hosts if scene.policy.bmc.configured else ()
-    identities = {
-        h.id: bmc.identity
-        for h in (await tx.hosts() if everywhere else [])
-        if (bmc := policy_of(h, (h,), scene.rows).bmc).configured
-    }
+    devices = Policies(scene.rows, (), await tx.hosts()).devices() if scene.policy.bmc.configured else {}
+    identities = {host.id: identity for identity, owners in devices.items() for host in owners}
     return ClusterFacts(
         host=scene.host,
         hosts=scene.hosts,
