@@ -93,6 +93,7 @@ def test_every_default_is_a_possible_value() -> None:
         ("ipmi.state_map", [], "write an object"),
         ("ipmi.state_map", {"0": "maybe"}, "on, off, unknown"),
         ("ipmi.state_map", {"": "on"}, "on, off, unknown"),
+        ("ipmi.state_map", {"a\x00b": "on"}, "on, off, unknown"),
         ("channels", {}, "write a list"),
         ("channels", [3], "channel 1: write an object"),
     ],
