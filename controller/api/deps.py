@@ -1,0 +1,37 @@
+"""What the routes need, given once by the composition root, and how a route gets at it."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from controller.db.store import Clock, Store
+from controller.services.device_rules import DeviceRules
+from controller.services.operations import Operations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deps:
+    """The ports and the few facts of configuration that the API shows or checks with.
+
+    ``lifespan``: what starts and stops with the application (engine, notifier, database).
+    """
+
+    store: Store
+    clock: Clock
+    operations: Operations
+    device_rules: DeviceRules
+    version: str
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+
+
+def _deps_of(request: Request) -> Deps:
+    deps = request.app.state.deps
+    assert isinstance(deps, Deps)  # noqa: S101 - create_app puts it there
+    return deps
+
+
+Ports = Annotated[Deps, Depends(_deps_of)]
+"""Write ``ports: Ports`` in a route's signature."""

@@ -1,0 +1,64 @@
+"""Puts the REST interface on an application: authentication, routes, problems, its own description."""
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from controller.api import docs, health
+from controller.api.auth import Authenticate, bearer
+from controller.api.deps import Deps
+from controller.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
+from controller.api.routes import clusters, control, hosts, incidents, pools, power, reports, settings
+
+PREFIX = "/api/v1"
+OPENAPI_URL = f"{PREFIX}/openapi.json"
+_CAN_HAPPEN = {
+    400: "The request could not be read",
+    401: "No valid token",
+    403: "The token's role does not allow this",
+    404: "What was named does not exist",
+    409: "A rule stands against it",
+    422: "The input can't be used",
+    503: "The database, or a device, does not answer",
+}
+
+
+def add_api(app: FastAPI, deps: Deps) -> None:
+    """Add everything under ``/api/v1``, ``/healthz`` and ``/docs``."""
+    app.state.deps = deps
+    app.add_middleware(Authenticate, store=deps.store)
+    add_problem_handlers(app)
+    everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses())
+    for module in (clusters, settings, hosts, reports, power, pools, incidents, control):
+        everything.include_router(module.router)
+    app.include_router(everything)
+    app.include_router(health.router)
+    docs.add_docs(app)
+    _describe_problems(app)
+
+
+def _responses() -> dict[int | str, dict[str, Any]]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
+        for status, text in _CAN_HAPPEN.items()
+    }
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """FastAPI describes only its own kind of validation error; ours is the one that is sent."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            described = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = described["components"]["schemas"]
+            schemas |= schema.pop("$defs")
+            schemas["Problem"] = schema
+            app.openapi_schema = described
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
