@@ -1,0 +1,52 @@
+"""Stands in for the engine where only the API is tested: refuses everything, and notes what it was asked."""
+
+from datetime import datetime
+from typing import NoReturn
+
+from controller.domain.incident import Incident, Source
+from controller.domain.model import Attempt, Health
+from controller.domain.power import PowerAction, PowerReading
+from controller.domain.reasons import Reason
+from controller.services.errors import Refused
+from controller.services.operations import ReportResult
+
+
+class RefusingOperations:
+    """Implements :class:`controller.services.operations.Operations`. Claims no success."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    async def report_disconnect(
+        self, host_id: str, *, at: datetime | None, source: Source, actor: str, note: str
+    ) -> ReportResult:
+        self.asked.append(("report_disconnect", host_id, at, source, actor, note))
+        return ReportResult(incident=None, opened=False, why_not=Reason.MAINTENANCE)
+
+    async def report_reconnect(self, host_id: str, *, actor: str) -> Incident | None:
+        self.asked.append(("report_reconnect", host_id, actor))
+        return None
+
+    async def acknowledge(
+        self, incident_id: str, *, host_name: str, reason: str, actor: str, second_admin: bool = False
+    ) -> Incident:
+        self._refuse("acknowledge", incident_id, host_name, reason, actor, second_admin)
+
+    async def cancel(self, incident_id: str, *, reason: str, actor: str) -> Incident:
+        self._refuse("cancel", incident_id, reason, actor)
+
+    async def retry(self, incident_id: str, *, reason: str, actor: str) -> Incident:
+        self._refuse("retry", incident_id, reason, actor)
+
+    async def power(self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool) -> Attempt:
+        self._refuse("power", host_id, action, reason, actor, force)
+
+    async def power_status(self, host_id: str) -> PowerReading:
+        self._refuse("power_status", host_id)
+
+    async def rearm(self, host_id: str, *, reason: str, actor: str) -> Health:
+        self._refuse("rearm", host_id, reason, actor)
+
+    def _refuse(self, *asked: object) -> NoReturn:
+        self.asked.append(asked)
+        raise Refused("there is life", code="life_since", reasons=[Reason.AGENT_ANSWERS, Reason.LIFE_SINCE])

@@ -1,0 +1,58 @@
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from controller.app import Deps, create_app
+from controller.domain.model import Role
+from controller.services.access import create_token
+from controller.services.device_rules import DeviceRules
+from tests.fakes.clock import FakeClock
+from tests.fakes.operations import RefusingOperations
+from tests.simulation.memory_store import MemoryStore
+
+
+@dataclass
+class Api:
+    """A running application, a client for each role, and what stands behind it."""
+
+    store: MemoryStore
+    clock: FakeClock
+    operations: RefusingOperations
+    nobody: httpx.AsyncClient
+    tokens: dict[Role, str]
+
+    def as_role(self, role: Role) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.tokens[role]}"}
+
+    async def call(self, method: str, path: str, *, role: Role = Role.ADMIN, json: object = None) -> httpx.Response:
+        content = {} if json is None else {"json": json}
+        return await self.nobody.request(method, f"/api/v1{path}", headers=self.as_role(role), **content)  # type: ignore[arg-type]
+
+    async def ok(self, method: str, path: str, *, role: Role = Role.ADMIN, json: object = None) -> object:
+        """The answer's body; anything but success fails the test."""
+        answer = await self.call(method, path, role=role, json=json)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Api]:
+    store, clock, operations = MemoryStore(), FakeClock(), RefusingOperations()
+    rules = DeviceRules(drivers=frozenset({"ipmi"}))
+    app = create_app(Deps(store=store, clock=clock, operations=operations, device_rules=rules, version="1.2.3"))
+    tokens = {role: (await create_token(store, clock, name=f"the {role}", role=role, actor="test"))[1] for role in Role}
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://hostfence.test") as client:
+        yield Api(store=store, clock=clock, operations=operations, nobody=client, tokens=tokens)
+
+
+@pytest.fixture
+async def site(api: Api) -> Api:
+    """The cluster "kvm" with hosts a and b and the pool "primary"."""
+    await api.ok("POST", "/clusters", json={"name": "kvm"})
+    await api.ok("POST", "/pools", json={"name": "primary", "kind": "file", "root": "/mnt/primary", "cluster": "kvm"})
+    for name in ("a", "b"):
+        await api.ok("POST", "/hosts", json={"cluster": "kvm", "name": name, "address": f"{name}.example"})
+    return api

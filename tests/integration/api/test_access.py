@@ -1,0 +1,160 @@
+"""Who may do what. The table is written by hand: a new route has to be entered here before the tests pass."""
+
+import pytest
+
+from controller.domain.model import Role
+from tests.integration.api.conftest import Api
+
+_READ = {Role.VIEWER, Role.OPERATOR, Role.ADMIN}
+_REPORT = {Role.REPORTER, Role.OPERATOR, Role.ADMIN}
+_OPERATE = {Role.OPERATOR, Role.ADMIN}
+_ADMIN = {Role.ADMIN}
+
+MAY = {
+    "GET /whoami": set(Role),
+    "GET /clusters": _READ,
+    "POST /clusters": _ADMIN,
+    "GET /clusters/{cluster}": _READ,
+    "PATCH /clusters/{cluster}": _ADMIN,
+    "DELETE /clusters/{cluster}": _ADMIN,
+    "GET /hosts": _READ,
+    "POST /hosts": _ADMIN,
+    "GET /hosts/{host}": _READ,
+    "PATCH /hosts/{host}": _ADMIN,
+    "DELETE /hosts/{host}": _ADMIN,
+    "POST /hosts/{host}/agent-token": _ADMIN,
+    "GET /hosts/{host}/vms": _READ,
+    "PUT /hosts/{host}/vms": _OPERATE,
+    "PUT /hosts/{host}/vms/{vm}": _OPERATE,
+    "DELETE /hosts/{host}/vms/{vm}": _OPERATE,
+    "POST /hosts/{host}/disconnect": _REPORT,
+    "POST /hosts/{host}/reconnect": _REPORT,
+    "POST /hosts/{host}/rearm": _OPERATE,
+    "GET /hosts/{host}/power": _OPERATE,
+    "POST /hosts/{host}/power/test": _OPERATE,
+    "POST /hosts/{host}/power/blink": _OPERATE,
+    "POST /hosts/{host}/power/off": _OPERATE,
+    "POST /hosts/{host}/power/on": _OPERATE,
+    "POST /hosts/{host}/power/reboot": _OPERATE,
+    "GET /pools": _READ,
+    "POST /pools": _ADMIN,
+    "GET /pools/{pool}": _READ,
+    "PATCH /pools/{pool}": _ADMIN,
+    "DELETE /pools/{pool}": _ADMIN,
+    "GET /settings/catalogue": _READ,
+    "GET /incidents": _READ,
+    "GET /incidents/{incident_id}": _READ,
+    "GET /incidents/{incident_id}/events": _READ,
+    "GET /incidents/{incident_id}/rounds": _READ,
+    "GET /incidents/{incident_id}/attempts": _READ,
+    "GET /incidents/{incident_id}/effects": _READ,
+    "POST /incidents/{incident_id}/acknowledge": _OPERATE,
+    "POST /incidents/{incident_id}/cancel": _OPERATE,
+    "POST /incidents/{incident_id}/retry": _OPERATE,
+    "GET /pauses": _READ,
+    "POST /pauses": _OPERATE,
+    "POST /pauses/{pause_id}/lift": _OPERATE,
+    "GET /tokens": _ADMIN,
+    "POST /tokens": _ADMIN,
+    "DELETE /tokens/{token_id}": _ADMIN,
+    "GET /notifications": _READ,
+    "GET /audit": _READ,
+} | {
+    f"{method} {level}/{what}": roles
+    for level in ("", "/clusters/{cluster}", "/hosts/{host}")
+    for method, what, roles in (
+        ("GET", "settings", _READ),
+        ("PUT", "settings", _ADMIN),
+        ("PATCH", "settings", _ADMIN),
+        ("GET", "settings/effective", _READ),
+        ("GET", "mode", _READ),
+        ("PUT", "mode", _ADMIN),
+    )
+}
+
+
+def _parts(route: str) -> tuple[str, str]:
+    method, _, path = route.partition(" ")
+    return method, "/api/v1" + path
+
+
+async def test_every_route_of_the_description_is_in_the_table(api: Api) -> None:
+    described = (await api.call("GET", "/openapi.json")).json()
+    routes = {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
+    assert routes == {f"{method} {path}" for method, path in map(_parts, MAY)} | {"GET /healthz"}
+
+
+@pytest.mark.parametrize("route", sorted(MAY))
+async def test_no_route_answers_without_a_token_of_its_own(api: Api, route: str) -> None:
+    method, path = _parts(route)
+    admin = api.tokens[Role.ADMIN]
+    for header in (
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer wrong",
+        f"Basic {admin}",
+        admin,
+        f"Bearer {admin}x",
+        "Bearer é",
+    ):
+        headers = {} if header is None else {b"authorization": header.encode()}
+        answer = await api.nobody.request(method, path, headers=headers, content=b"{not json")
+        assert answer.status_code == 401, header
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize("route", sorted(MAY))
+async def test_each_role_may_what_the_table_says(site: Api, route: str) -> None:
+    method, path = _parts(route)
+    path = path.replace("{host}", "a").replace("{cluster}", "kvm").replace("{pool}", "primary")
+    path = path.replace("{incident_id}", "no-such").replace("{token_id}", "no-such").replace("{pause_id}", "no-such")
+    for role in Role:
+        answer = await site.nobody.request(method, path, headers=site.as_role(role), json=["an impossible body"])
+        if role in MAY[route]:
+            assert answer.status_code not in (401, 403), role
+            assert answer.status_code < 500
+        else:
+            assert answer.status_code == 403, role
+            assert answer.json()["code"] == "role_needed"
+        if method == "DELETE" and answer.is_success:
+            break
+
+
+async def test_a_revoked_token_is_worth_nothing_at_once(api: Api) -> None:
+    made = await api.call("POST", "/tokens", json={"name": "plugin", "role": "reporter"})
+    assert made.status_code == 201
+    headers = {"Authorization": f"Bearer {made.json()['token']}"}
+    assert (await api.nobody.get("/api/v1/whoami", headers=headers)).json() == {"name": "plugin", "role": "reporter"}
+    assert (await api.call("DELETE", f"/tokens/{made.json()['id']}")).status_code == 204
+    assert (await api.nobody.get("/api/v1/whoami", headers=headers)).status_code == 401
+    listed = await api.call("GET", "/tokens")
+    assert made.json()["token"] not in listed.text
+    assert "digest" not in listed.text
+
+
+async def test_unknown_paths_need_a_token_too(api: Api) -> None:
+    assert (await api.nobody.get("/api/v1/nothing")).status_code == 401
+    assert (await api.nobody.get("/api/nothing")).status_code == 401
+    assert (await api.nobody.get("/api/v1/openapi.json")).status_code == 401
+    found = await api.call("GET", "/nothing")
+    assert (found.status_code, found.json()["code"]) == (404, "not_found")
+
+
+async def test_health_needs_no_token_and_tells_of_the_database(api: Api) -> None:
+    answer = await api.nobody.get("/healthz")
+    assert answer.json() == {"status": "ok", "database": "ok", "version": "1.2.3"}
+
+
+async def test_the_docs_bring_their_own_assets(api: Api) -> None:
+    page = await api.nobody.get("/docs")
+    assert page.status_code == 200
+    assert "http://" not in page.text + page.headers["content-security-policy"]
+    assert "https://" not in page.text
+    for asset in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js"):
+        assert f"docs/assets/{asset}" in page.text
+        assert (await api.nobody.get(f"/docs/assets/{asset}")).status_code == 200
+    assert (await api.nobody.get("/docs/assets/swagger-ui-LICENSE")).status_code == 200
+    assert (await api.nobody.get("/docs/assets/../auth.py")).status_code == 404
