@@ -119,6 +119,13 @@ class TestRefusals:
         reading = await driver.status(target_at(bmc.port), deadline_s=0.5)
         assert (reading.code, reading.took_s < 1.5) == (PowerCode.NO_ANSWER, True)
 
+    @pytest.mark.slow
+    async def test_a_silent_device_that_pyghmi_gives_up_on_before_the_deadline(self, driver: IpmiDriver) -> None:
+        with silent_port() as port:
+            reading = await driver.status(target_at(port), deadline_s=30)
+        assert (reading.state, reading.code) == (PowerState.UNKNOWN, PowerCode.NO_ANSWER)
+        assert reading.took_s < 30
+
     async def test_a_name_that_does_not_resolve(self, driver: IpmiDriver) -> None:
         target = replace(target_at(623), address="bmc.invalid")
         reading = await driver.status(target, deadline_s=3)

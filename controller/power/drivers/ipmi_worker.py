@@ -58,6 +58,7 @@ _LOGIN = (
     ("BMC initialization", "busy"),
     ("Insufficient resources", "sessions_exhausted"),
     ("timeout", "no_answer"),
+    ("None", "no_answer"),  # pyghmi gave up after some 5 s and leaves its error message unset
     ("Incorrect password", "bad_credentials"),
     ("Unauthorized", "bad_credentials"),
     ("Invalid role", "bad_credentials"),
