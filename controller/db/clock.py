@@ -126,9 +126,9 @@ class SqlClock:
             return await self._read(connection)
 
     async def _read(self, connection: AsyncConnection) -> _Read:
-        wall = self._wall().cast(Instant).label("wall")
-        statement = select(wall, TimeBase.correction, TimeBase.epoch, TimeBase.high_water).where(TimeBase.id == 1)
         for _ in range(ATTEMPTS):
+            wall = self._wall().cast(Instant).label("wall")
+            statement = select(wall, TimeBase.correction, TimeBase.epoch, TimeBase.high_water).where(TimeBase.id == 1)
             before = self._boottime()
             row = (await connection.execute(statement)).one()
             round_trip_s = self._boottime() - before

@@ -37,7 +37,7 @@ def translated(error: BaseException) -> StoreError:
     state = getattr(cause, "sqlstate", None) or ""
     if state in (_UNIQUE, _FOREIGN_KEY, _CHECK):
         return _conflict(str(getattr(cause, "constraint_name", "")), unique=state == _UNIQUE)
-    if state[:2] in ("22", "23"):  # a value the table refuses: ours to mend, trying again is no use
+    if state[:2] in ("22", "23", "54"):  # a value the table refuses: ours to mend, trying again is no use
         return StoreError(f"the database refused a value ({state})")
     return StoreUnavailable(f"the database did not do its work ({type(cause).__name__})")
 
