@@ -47,6 +47,7 @@ check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python scripts/generate-docs --check
 
 .PHONY: sim
 sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
