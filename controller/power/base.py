@@ -30,7 +30,7 @@ class PowerDriver(Protocol):
         ...
 
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
-        """Send one command (off, on, reboot, blink, blink_off). ``test`` and ``status`` are reads, see :meth:`status`."""
+        """Send one command (off, on, reboot, blink, blink_off). ``test`` and ``status`` are reads."""
         ...
 
     async def aclose(self) -> None:
