@@ -38,9 +38,9 @@ def refuse_unusable_device(values: Mapping[str, Any], rules: DeviceRules) -> Non
 
 def refuse_shared_devices(before: Policies, after: Policies) -> None:
     """Raise :class:`Refused` when a change gives two hosts one device: powering one off would take the other down."""
-    known = {identity: {host.id for host in hosts} for identity, hosts in before.devices().items()}
-    for identity, hosts in after.devices().items():
-        if len(hosts) > 1 and {host.id for host in hosts} != known.get(identity):
+    known = before.shared_devices()
+    for identity, hosts in after.shared_devices().items():
+        if hosts != known.get(identity):
             names = " and ".join(sorted(host.name for host in hosts))
             raise Refused(
                 f"{names} would have the same power device {identity}; give each its own ipmi.host or ipmi.plug",

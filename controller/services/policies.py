@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from controller.domain.inheritance import resolve
-from controller.domain.model import Cluster, Host, SettingRow
+from controller.domain.model import Cluster, Host, Level, SettingRow
 from controller.domain.policy import Policy
 
 
@@ -25,24 +25,33 @@ class Policies:
         """What holds for one host."""
         return self._resolve(host.cluster_id, host.id)
 
-    def everywhere(self) -> Iterator[tuple[str, Policy]]:
-        """(where, policy) for global, each cluster, and each host with settings of its own."""
-        yield "global level", self._resolve(None, None)
+    def reached_from(self, level: Level, owner_id: str) -> Iterator[tuple[str, Policy]]:
+        """(where, policy) of all that a setting of this owner reaches; hosts only if they have own settings."""
+        if level is Level.GLOBAL:
+            yield "global level", self._resolve(None, None)
         for cluster in self._clusters:
-            yield f"cluster {cluster.name}", self._resolve(cluster.id, None)
+            if level is Level.GLOBAL or cluster.id == owner_id:
+                yield f"cluster {cluster.name}", self._resolve(cluster.id, None)
         for host in self._hosts:
-            if host.id in self._rows:
+            reached = level is Level.GLOBAL or owner_id in (host.cluster_id, host.id)
+            if reached and host.id in self._rows:
                 yield f"host {host.name}", self.of_host(host)
 
-    def devices(self) -> dict[str, list[Host]]:
-        """Power device identity -> the hosts that have it."""
+    def shared_devices(self) -> dict[str, frozenset[Host]]:
+        """Power device identity -> its hosts, where these are several."""
+        found: defaultdict[str, set[Host]] = defaultdict(set)
+        for hosts in self._by_device_address().values():
+            if len(hosts) > 1:  # one address may still serve several through its ports and plugs
+                for host in hosts:
+                    found[self.of_host(host).bmc.identity].add(host)
+        return {identity: frozenset(hosts) for identity, hosts in found.items() if len(hosts) > 1}
+
+    def _by_device_address(self) -> dict[str, list[Host]]:
         found: defaultdict[str, list[Host]] = defaultdict(list)
         for host in self._hosts:
-            if host.id not in self._rows:
-                continue  # a device's address can only be written at host level
-            bmc = self.of_host(host).bmc
-            if bmc.configured:
-                found[bmc.identity].append(host)
+            for row in self._rows.get(host.id, ()):
+                if row.field == "ipmi.host" and row.value:
+                    found[str(row.value)].append(host)
         return dict(found)
 
     def _resolve(self, cluster_id: str | None, host_id: str | None) -> Policy:

@@ -9,7 +9,7 @@ from controller.domain.catalogue import CATALOGUE, Kind
 from controller.domain.channels import keep_passwords
 from controller.domain.inheritance import Effective, check_combination, explain
 from controller.domain.model import Cluster, Host, Level, SettingRow
-from controller.domain.policy import Mode
+from controller.domain.policy import Mode, Policy
 from controller.domain.setting_values import SettingError, check_level, parse, setting_named, shown, to_json
 from controller.services.changes import changing, checked_reason, record
 from controller.services.device_rules import DeviceRules, refuse_shared_devices, refuse_unusable_device
@@ -102,7 +102,7 @@ async def _write(
         new_rows = [row for row in rows if (row.level, row.owner_id) != (scope.level, owner_id)] + [
             SettingRow(level=scope.level, owner_id=owner_id, field=name, value=value) for name, value in after.items()
         ]
-        await _check_together(tx, rows, new_rows)
+        await _check_together(tx, rows, new_rows, level=scope.level, owner_id=owner_id)
         for name in before.keys() - after.keys():
             await tx.delete_setting(scope.level, owner_id, name)
         for name, value in after.items():
@@ -172,22 +172,24 @@ def _merged(
     return kept
 
 
-async def _check_together(tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow]) -> None:
+async def _check_together(
+    tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow], *, level: Level, owner_id: str
+) -> None:
     """Refuse what this write breaks; what was broken before may be mended step by step."""
     clusters, hosts = await tx.clusters(), await tx.hosts()
     before, after = Policies(rows, clusters, hosts), Policies(new_rows, clusters, hosts)
-    problems = _combinations(after)
-    known = _combinations(before)
+    problems = _combinations(after.reached_from(level, owner_id))
+    known = _combinations(before.reached_from(level, owner_id))
     _raise([problem for key, problem in problems.items() if key not in known])
     refuse_shared_devices(before, after)
 
 
-def _combinations(policies: Policies) -> dict[tuple[str, str], SettingError]:
+def _combinations(policies: Iterable[tuple[str, Policy]]) -> dict[tuple[str, str], SettingError]:
     return {
         (where, problem.field): SettingError(
             problem.field, problem.shown, f"{problem.remedy} (as it would hold for {where})"
         )
-        for where, policy in policies.everywhere()
+        for where, policy in policies
         for problem in check_combination(policy)
     }
 
