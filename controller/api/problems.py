@@ -1,6 +1,7 @@
 """Every failure as problem+json (RFC 9457): what happened, what to do, a stable code; no stack trace, no secret."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -140,7 +141,7 @@ def _field(place: Sequence[Any]) -> str:
     return ".".join(names[1:] if len(names) > 1 and names[0] in ("body", "query", "path") else names)
 
 
-def _http_exception(_: Request, error: Exception) -> Response:
+def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it
     status = HTTPStatus(error.status_code)
     detail = str(error.detail) if error.detail != status.phrase else status.description or status.phrase
@@ -149,8 +150,19 @@ def _http_exception(_: Request, error: Exception) -> Response:
         title=status.phrase,
         detail=detail,
         code=status.name.lower(),
-        headers=error.headers,
+        headers={"Allow": _allowed(request)} if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else error.headers,
     )
+
+
+def _allowed(request: Request) -> str:
+    """The methods of everything described under this path; Starlette names only the first route's."""
+    found = {
+        method.upper()
+        for template, methods in request.app.openapi()["paths"].items()
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), request.url.path)
+        for method in methods
+    }
+    return ", ".join(sorted(found))
 
 
 def _unexpected(_: Request, __: Exception) -> Response:

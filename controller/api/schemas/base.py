@@ -22,12 +22,6 @@ class Answer(BaseModel):
     model_config = ConfigDict(from_attributes=True, ser_json_timedelta="float")
 
 
-def _plain(text: str) -> str:
-    if any(ord(letter) < 32 and letter not in "\n\t" for letter in text):
-        raise ValueError("leave out control characters")
-    return text
-
-
 def _iso_only(raw: Any) -> Any:
     if not isinstance(raw, str) or not _DATE.match(raw):
         raise ValueError("write a time like 2026-03-01T12:00:00Z")
@@ -40,8 +34,13 @@ def _in_utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_plain)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000), AfterValidator(_plain)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(_plain)]
+# Patterns rather than validators: they stand in the description, where clients can read them.
+_FREE = r"[^\x00-\x08\x0b-\x1f\x7f]*"
+Text = Annotated[str, StringConstraints(max_length=1000, pattern=f"^{_FREE}$")]
+"""Free text: no control characters but tab and line feed."""
+Reason = Annotated[str, StringConstraints(max_length=1000, pattern=rf"^{_FREE}[^\x00-\x20\x7f]{_FREE}$")]
+"""Free text that says something."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""One line."""
 Time = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_in_utc)]
 """ISO 8601 with a zone; anything else is refused rather than guessed."""

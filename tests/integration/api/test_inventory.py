@@ -109,6 +109,11 @@ async def test_a_mistake_gets_a_clear_answer(
     assert "Traceback" not in answer.text
 
 
+async def test_a_wrong_method_is_told_the_right_ones(site: Api) -> None:
+    answer = await site.call("PUT", "/clusters/kvm")
+    assert answer.headers["allow"] == "DELETE, GET, PATCH"
+
+
 async def test_a_body_that_is_no_json(site: Api) -> None:
     headers = {**site.as_role(Role.ADMIN), "content-type": "application/json"}
     for content in (b"{", b"\xff\xfe", b'{"name": "\\ud800"}', b"[" * 50_000, b"9" * 10_000):
