@@ -37,6 +37,14 @@ class Policies:
             if reached and host.id in self._rows:
                 yield f"host {host.name}", self.of_host(host)
 
+    def devices(self) -> dict[str, list[Host]]:
+        """Power device identity -> the hosts that have it."""
+        found: defaultdict[str, list[Host]] = defaultdict(list)
+        for hosts in self._by_device_address().values():
+            for host in hosts:
+                found[self.of_host(host).bmc.identity].append(host)
+        return dict(found)
+
     def shared_devices(self) -> dict[str, frozenset[Host]]:
         """Power device identity -> its hosts, where these are several."""
         found: defaultdict[str, set[Host]] = defaultdict(set)

@@ -9,6 +9,7 @@ from controller.domain.model import Level
 from controller.domain.policy import Mode
 from controller.services.device_rules import DeviceRules
 from controller.services.errors import BadInput, NotFound, Refused
+from controller.services.policies import Policies
 from controller.services.settings import Scope, effective_settings, set_mode, write_settings, written_settings
 from tests.fakes.clock import FakeClock
 from tests.fixtures import builders
@@ -163,3 +164,14 @@ async def test_unknown_owners_are_said(store: Store) -> None:
         await write(store, Scope(level=Level.CLUSTER, ref="c9"), check_interval=15)
     with pytest.raises(BadInput, match="leave owner out"):
         await written_settings(store, Scope(level=Level.GLOBAL, ref="c1"))
+
+
+async def test_the_devices_of_all_hosts_by_identity() -> None:
+    hosts = [builders.host(name) for name in ("h1", "h2", "h3")]
+    rows = [
+        builders.setting("ipmi.host", value, level=Level.HOST, owner_id=owner)
+        for owner, value in (("h1", "10.0.0.7"), ("h2", "10.0.0.7"), ("h3", ""))
+    ]
+    policies = Policies(rows, [builders.cluster()], hosts)
+    assert policies.devices() == {"ipmi://10.0.0.7:623/": hosts[:2]}
+    assert policies.shared_devices() == {"ipmi://10.0.0.7:623/": frozenset(hosts[:2])}
