@@ -1,0 +1,88 @@
+"""Tells an incident while it happens, from what the REST interface shows: its timeline and its check rounds."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from controller.domain.reasons import Reason
+from controller.domain.words import label, words_for
+from demo.api import Api
+from demo.processes import MissedError
+from demo.tell import Teller
+from demo.world import World
+
+LOOK_EVERY_S = 0.5
+_STATES = {
+    "suspect": "read a baseline of the disks and the heartbeat",
+    "checking": "check rounds begin: the neighbors look at the shared storage and at the host's address",
+    "held": "hostfence holds: it leaves the host alone, and says why",
+    "fencing": "dead for long enough, and nothing speaks against it: one last look, then the power is cut",
+    "verifying": "the BMC took the command; that proves nothing, so its state is read until it is proven",
+    "releasing": "the power is proven off: one more look for signs of life, then the release",
+    "fenced": "released: the VMs may start elsewhere; the incident is closed",
+    "recovered": "the host is back: the incident is closed, nothing was done to it",
+}
+
+
+class Follower:
+    """One incident."""
+
+    def __init__(self, world: World, api: Api, tell: Teller, incident: dict[str, Any]) -> None:
+        self._world, self._api, self._tell = world, api, tell
+        self._path = f"/incidents/{incident['id']}"
+        self._events = 0
+        self._rounds = 0
+        self.incident = incident
+
+    def until(self, what: str, reached: Callable[[dict[str, Any]], Any], *, within_s: float) -> dict[str, Any]:
+        """Tell on until the incident is as it should be."""
+        until = time.monotonic() + within_s
+        while True:
+            self._world.check()
+            self.incident = self._api.get(self._path)
+            self._tell_new()
+            if reached(self.incident):
+                return self.incident
+            if time.monotonic() > until:
+                state, why = self.incident["state"], ", ".join(self.incident["reasons"]) or "no reasons"
+                raise MissedError(f"waited {within_s:.0f} s for {what}; the incident is {state} ({why})")
+            time.sleep(LOOK_EVERY_S)
+
+    def details(self, what: str) -> list[dict[str, Any]]:
+        """Its ``events``, ``rounds``, ``attempts`` or ``effects``."""
+        found: list[dict[str, Any]] = self._api.get(f"{self._path}/{what}")
+        return found
+
+    def _tell_new(self) -> None:
+        events, rounds = self.details("events"), self.details("rounds")
+        new = [(one["at"], self._event, one) for one in events[self._events :]]
+        new += [(one["at"], self._round, one) for one in rounds if one["number"] > self._rounds]
+        for _, tell, one in sorted(new, key=lambda entry: str(entry[0])):
+            tell(one)
+        self._events = len(events)
+        self._rounds = max([self._rounds, *(one["number"] for one in rounds)])
+
+    def _round(self, one: dict[str, Any]) -> None:
+        why = ", ".join(label(Reason(reason)) for reason in one["reasons"])
+        counted = f", {one['counted']} in a row" if one["counted"] else ""
+        self._tell.say(f"round {one['number']}: {one['verdict']}{counted}" + (f" ({why})" if why else ""))
+
+    def _event(self, one: dict[str, Any]) -> None:
+        match one["kind"]:
+            case "opened":
+                self._tell.say(f"hostfence's own watch opens an incident: {one['text']}", style="yellow")
+            case "state":
+                said = _STATES.get(one["to_state"], one["text"])
+                self._tell.say(f"{one['from_state']} -> {one['to_state']}: {said}", style="bold")
+                if one["to_state"] == "held":
+                    self._why(one["reasons"])
+            case "intent":
+                self._tell.say(f"intent stored before the BMC hears of it: {one['text']}", style="bold red")
+            case "power_read":
+                self._tell.say(f"{one['text']} ({one['data'].get('off_reads', 0)} off in a row)")
+            case kind:
+                self._tell.say(f"{kind.replace('_', ' ')}: {one['text']}".rstrip(": "))
+
+    def _why(self, reasons: list[str]) -> None:
+        for reason in map(Reason, reasons):
+            self._tell.more(f"{reason}: {words_for(reason).means}")
