@@ -12,7 +12,7 @@ from controller.domain.incident import Incident
 from controller.domain.policy import Action, Mode, Policy
 from controller.domain.reasons import NEEDS_A_PERSON, Reason
 from controller.domain.safeguards import waits
-from controller.domain.tally import dead_enough
+from controller.domain.tally import GAP_IN_INTERVALS, dead_enough
 
 FENCES_BEFORE_STAYING_OFF = 3
 """The third fence of one host within a day leaves it off (design section 3, return)."""
@@ -91,7 +91,8 @@ def _go_on_or_hold(
     if sticky:
         return Decision(verb=Verb.HOLD, reasons=(*sticky, *judgement.reasons))
     if judgement.verdict is Verdict.DEAD:
-        return Decision(verb=Verb.GO_ON, reasons=(Reason.NOT_SILENT_LONG_ENOUGH,))
+        verb = Verb.HOLD if _over_patience(incident, policy, now) else Verb.GO_ON
+        return Decision(verb=verb, reasons=(Reason.NOT_SILENT_LONG_ENOUGH,))
     verb = Verb.HOLD if _over_limit(incident, policy, now) else Verb.GO_ON
     return Decision(verb=verb, reasons=judgement.reasons)
 
@@ -104,6 +105,15 @@ def _fence_or_not(incident: Incident, policy: Policy, refused: tuple[Reason, ...
     if waits(refused) and not _over_limit(incident, policy, now):
         return Decision(verb=Verb.GO_ON, reasons=refused)
     return Decision(verb=Verb.HOLD, reasons=refused)
+
+
+def _over_patience(incident: Incident, policy: Policy, now: datetime) -> bool:
+    """Dead rounds may go on beyond the limit, but not for longer than they can take to be enough.
+
+    They never are where each comes later than the gap allows after the one before (slow looks, a busy controller).
+    """
+    counting = policy.min_silence + GAP_IN_INTERVALS * policy.rounds_needed * policy.check_interval
+    return now - incident.entered_at >= policy.checking_limit + counting
 
 
 def _over_limit(incident: Incident, policy: Policy, now: datetime) -> bool:
