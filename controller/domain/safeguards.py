@@ -40,7 +40,7 @@ class ClusterFacts:
     unfinished: tuple[Attempt, ...]
     pauses: tuple[Pause, ...]
     identities: dict[str, str]
-    """BMC identity by host id, for every host that has a BMC."""
+    """BMC identity by host id, for every host whose BMC another host has too."""
     isolated: bool = False
     driver_proves: bool = True
     bmc_address_refused: bool = False

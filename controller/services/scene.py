@@ -52,8 +52,8 @@ async def read_scene(tx: Tx, host_id: str) -> Scene:
 
 async def read_cluster_facts(tx: Tx, world: World, scene: Scene, *, now: datetime, cloud: CloudSays) -> ClusterFacts:
     """The safeguards' facts as this transaction sees them."""
-    devices = Policies(scene.rows, (), await tx.hosts()).devices() if scene.policy.bmc.configured else {}
-    identities = {host.id: identity for identity, owners in devices.items() for host in owners}
+    shared = Policies(scene.rows, (), await tx.hosts()).shared_devices() if scene.policy.bmc.configured else {}
+    identities = {host.id: identity for identity, owners in shared.items() for host in owners}
     return ClusterFacts(
         host=scene.host,
         hosts=scene.hosts,
