@@ -6,7 +6,7 @@ blocked for ever.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -58,6 +58,28 @@ async def alive(world: World) -> None:
         mine = next((c for c in await tx.controllers() if c.id == world.controller_id), None)
         started = mine.started_at if mine else now
         await tx.save_controller(ControllerRow(id=world.controller_id, started_at=started, alive_at=now))
+        quiet = [pause for pause in await tx.pauses() if _is_quiet(pause, now)]
+    if quiet:
+        await _follow_the_setting(world)
+
+
+async def _follow_the_setting(world: World) -> None:
+    """A quiet that is still on lasts as long as the setting says now: pauses are always read live (design section 6).
+
+    On a fresh database nobody could have set it before the first start.
+    """
+    async with world.store.transaction() as tx:
+        await tx.guard()  # a person may be lifting it right now
+        now = await world.clock.now()
+        policy = resolve(await tx.setting_rows(), cluster_id=None, host_id=None, other_hosts_in_cluster=0)
+        for pause in await tx.pauses():
+            until = pause.created_at + policy.startup_quiet
+            if _is_quiet(pause, now) and pause.until != until:
+                await tx.save_pause(replace(pause, until=until))
+
+
+def _is_quiet(pause: Pause, now: datetime) -> bool:
+    return pause.by == SYSTEM and pause.reason == Reason.STARTUP_QUIET and pause.active(now)
 
 
 async def tidy(world: World) -> int:
