@@ -1,0 +1,68 @@
+"""A cloud that says and does what a test tells it to, and writes down what was asked of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from controller.cloud.base import EffectResult
+from controller.domain.evidence import CloudSays, DiskList, DiskTarget
+from controller.domain.model import Host
+
+DONE = EffectResult(done=True, said="done")
+FAILED = EffectResult(done=False, said="the cloud said no")
+
+
+def one_vm(host_id: str, root: str = "/mnt/p1") -> DiskList:
+    """One machine with one disk, which a new :class:`FakeCloud` places on every host."""
+    name = f"vm-of-{host_id}"
+    target = DiskTarget(vm_id=name, vm_name=name, path=f"{root}/{name}.qcow2", pool_root=root)
+    return DiskList(known=True, targets=(target,), vms=(name,), pool_roots=(root,))
+
+
+@dataclass(slots=True)
+class FakeCloud:
+    """Implements :class:`controller.cloud.base.Cloud`."""
+
+    placed: dict[str, DiskList] = field(default_factory=dict)
+    opinion: CloudSays = CloudSays.NONE
+    results: dict[str, list[EffectResult]] = field(default_factory=dict)
+    """Effect name -> answers, used up first to last; then done."""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """(effect name, host id), in order."""
+    earlier_given: list[str] = field(default_factory=list)
+    released: list[tuple[str, ...]] = field(default_factory=list)
+    during: Callable[[str], object] | None = None
+    closed: bool = False
+
+    def answer(self, effect: str, *results: EffectResult) -> None:
+        self.results.setdefault(effect, []).extend(results)
+
+    def did(self, effect: str) -> int:
+        return sum(1 for name, _ in self.calls if name == effect)
+
+    async def disks(self, host: Host) -> DiskList:
+        return self.placed.get(host.id) or one_vm(host.id)
+
+    async def says(self, host: Host) -> CloudSays:
+        del host
+        return self.opinion
+
+    async def quarantine(self, host: Host) -> EffectResult:
+        return self._do("quarantine", host)
+
+    async def unquarantine(self, host: Host, earlier: str) -> EffectResult:
+        self.earlier_given.append(earlier)
+        return self._do("unquarantine", host)
+
+    async def release(self, host: Host, vms: Iterable[str]) -> EffectResult:
+        self.released.append(tuple(vms))
+        return self._do("release", host)
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def _do(self, effect: str, host: Host) -> EffectResult:
+        self.calls.append((effect, host.id))
+        if self.during is not None:
+            self.during(effect)
+        left = self.results.get(effect)
+        return left.pop(0) if left else DONE
