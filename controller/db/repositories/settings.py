@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, func, null, or_, select, update
+from sqlalchemy import RowMapping, delete, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db.mapping import Mapping
@@ -62,5 +62,4 @@ class SettingRepository(Repository):
         """See the port. Also notes the time: hostfence time never runs behind it again (:mod:`controller.db.clock`)."""
         await self._session.run(CONTROLLERS.upsert(row))
         behind = or_(TimeBase.high_water.is_(None), TimeBase.high_water < row.alive_at)
-        mark = func.greatest(TimeBase.high_water, row.alive_at, type_=TimeBase.high_water.type)
-        await self._session.run(update(TimeBase).where(behind).values(high_water=mark))
+        await self._session.run(update(TimeBase).where(behind).values(high_water=row.alive_at))
