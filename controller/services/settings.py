@@ -60,8 +60,8 @@ async def write_settings(
 ) -> dict[str, Any]:
     """Write ``changes`` (None: inherit) and answer what is written then.
 
-    ``replace``: fields that ``changes`` does not name inherit again, except secrets: they can't be read, so nobody
-    could send them back.
+    ``replace``: fields that ``changes`` does not name inherit again, except secrets, which nobody can read and so send
+    back, and except ``mode``: leaving out a host's *observe* must not arm it.
 
     Raises:
         BadInput: unknown fields, impossible values or combinations, all of them named in ``problems``.
@@ -162,7 +162,7 @@ def _merged(
     kept = {
         name: value
         for name, value in before.items()
-        if name not in changes and (not replace or name not in CATALOGUE or CATALOGUE[name].secret)
+        if name not in changes and (not replace or name == "mode" or name not in CATALOGUE or CATALOGUE[name].secret)
     }
     for name, value in values.items():
         if CATALOGUE[name].kind is Kind.CHANNELS:

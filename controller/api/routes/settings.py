@@ -67,7 +67,7 @@ def _add_level(path: str, level: Level, scope_of: Any) -> None:
 
     @router.put(f"{path}/settings", name=f"put_{level}_settings")
     async def put(ports: Ports, caller: Admin, scope: at, body: values) -> dict[str, Any]:
-        """Write exactly these fields; the rest inherits, except secrets, which stay until they are set to null."""
+        """Write exactly these fields; the rest inherits, except secrets and mode: they stay until they are named."""
         return await _write(ports, caller, scope, body, replace=True)
 
     @router.get(f"{path}/mode", name=f"get_{level}_mode")

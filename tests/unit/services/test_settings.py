@@ -71,6 +71,12 @@ async def test_replacing_keeps_secrets_that_nobody_can_send_back(store: Store) -
     assert await stored(store) == {}
 
 
+async def test_replacing_settings_never_arms_a_host(store: Store) -> None:
+    await write(store, HOST, mode="observe", off_reads=4)
+    assert await write(store, HOST, replace=True, off_reads=5) == {"mode": "observe", "off_reads": 5}
+    assert await write(store, HOST, replace=True, mode=None) == {}
+
+
 async def test_everything_wrong_is_told_at_once_and_nothing_is_written(store: Store) -> None:
     with pytest.raises(BadInput) as caught:
         await write(store, HOST, check_interval=15, off_reads=1, colour="red", ipmi__username="u")
