@@ -1,12 +1,15 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime
 from json import dumps
 from typing import Any
 
 import httpx
 import pytest
+from typing_extensions import override
 
 from controller.app import Deps, create_app
+from controller.db.store import Store, StoreUnavailable
 from controller.domain.model import Role
 from controller.services.access import create_token
 from controller.services.device_rules import DeviceRules
@@ -15,12 +18,24 @@ from tests.fakes.operations import RefusingOperations
 from tests.simulation.memory_store import MemoryStore
 
 
+class BreakableClock(FakeClock):
+    """Virtual time that a test can take away."""
+
+    broken = False
+
+    @override
+    async def now(self) -> datetime:
+        if self.broken:
+            raise StoreUnavailable("the test took the database away")
+        return await super().now()
+
+
 @dataclass
 class Api:
     """A running application, a client for each role, and what stands behind it."""
 
-    store: MemoryStore
-    clock: FakeClock
+    store: Store
+    clock: BreakableClock
     operations: RefusingOperations
     nobody: httpx.AsyncClient
     tokens: dict[Role, str]
@@ -41,8 +56,14 @@ class Api:
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Api]:
-    store, clock, operations = MemoryStore(), FakeClock(), RefusingOperations()
+def store() -> Store:
+    """Overridden where the same stories are told on PostgreSQL."""
+    return MemoryStore()
+
+
+@pytest.fixture
+async def api(store: Store) -> AsyncIterator[Api]:
+    clock, operations = BreakableClock(), RefusingOperations()
     rules = DeviceRules(drivers=frozenset({"ipmi"}))
     app = create_app(Deps(store=store, clock=clock, operations=operations, device_rules=rules, version="1.2.3"))
     tokens = {role: (await create_token(store, clock, name=f"the {role}", role=role, actor="test"))[1] for role in Role}
