@@ -8,7 +8,8 @@ from controller.api.auth import Admin, Anyone, Operator, Viewer
 from controller.api.deps import Ports
 from controller.api.routes.paging import Cursor, Limit, MaybeIncidentId
 from controller.api.schemas.control import PauseIn, PauseOut, PrincipalOut, TokenIn, TokenOut, TokenWithText
-from controller.api.schemas.incidents import AuditPage, Because, NoticeOut
+from controller.api.schemas.incidents import Because
+from controller.api.schemas.records import AuditPage, NoticeOut
 from controller.services import access, history, pauses
 
 router = APIRouter()

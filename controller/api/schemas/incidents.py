@@ -1,14 +1,12 @@
-"""Incidents with timeline and evidence, reports, power, notices and the audit on the wire."""
+"""Incidents with timeline and evidence, reports and power on the wire."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import Field
-
 from controller.api.schemas.base import Answer, Body, Name, Reason, Text, Time
 from controller.domain.evidence import Verdict
 from controller.domain.incident import CommandStatus, Source, State
-from controller.domain.model import Delivery, DeliveryStatus, EffectKind, EffectStatus, Notice, Severity
+from controller.domain.model import EffectKind, EffectStatus
 from controller.domain.policy import Action
 from controller.domain.power import Accepted, PowerAction, PowerCode, PowerState
 from controller.domain.reasons import Reason as ReasonCode
@@ -71,6 +69,7 @@ class IncidentOut(Answer):
     entered_at: datetime
     next_step_at: datetime | None
     note: str
+    vms: list[str]
     reasons: list[ReasonCode]
     rounds: int
     newest: NewestRoundOut | None
@@ -202,56 +201,3 @@ class PowerReadingOut(Answer):
     code: PowerCode
     said: str
     took_s: float
-
-
-class DeliveryOut(Answer):
-    """Where one message to one channel stands."""
-
-    channel: str
-    status: DeliveryStatus
-    tries: int
-    next_try_at: datetime | None
-    last_error: str
-    sent_at: datetime | None
-
-
-class NoticeOut(Answer):
-    """What people were told."""
-
-    id: str
-    at: datetime
-    kind: str
-    severity: Severity
-    incident_id: str | None
-    host_id: str | None
-    cluster_id: str | None
-    host_name: str
-    what: str
-    why: list[ReasonCode]
-    next: str
-    how_to_stop: str
-    deliveries: list[DeliveryOut] = Field(default_factory=list)
-
-    @classmethod
-    def of(cls, notice: Notice, deliveries: list[Delivery]) -> "NoticeOut":
-        """Both in one answer."""
-        told = [DeliveryOut.model_validate(one) for one in deliveries]
-        return cls.model_validate(notice).model_copy(update={"deliveries": told})
-
-
-class AuditOut(Answer):
-    """Who changed what."""
-
-    id: str
-    at: datetime
-    actor: str
-    action: str
-    target: str
-    data: dict[str, Any]
-
-
-class AuditPage(Answer):
-    """Newest first; ``next_cursor`` is the way to the next page."""
-
-    items: list[AuditOut]
-    next_cursor: str | None
