@@ -143,7 +143,8 @@ class Tx(Protocol):
     async def guard(self) -> None:
         """Serialise with every other transaction that calls this, until the end of the transaction.
 
-        Lock the incident first, then call this: the other order can meet a worker half-way (one of both then fails).
+        Call this before any row is locked: every transaction that takes both takes them in this order, and one that
+        has a row locked never asks for this, so that no two can wait for each other.
         """
         ...
 
