@@ -90,7 +90,9 @@ class SimCloud:
 
     def _start_elsewhere(self, host: Host) -> tuple[str, ...]:
         u, now = self._universe, self._universe.now()
-        others = [m for m in u.hosts.values() if m.id != host.id and m.cluster_id == host.cluster_id and m.agent_up(now)]
+        others = [
+            m for m in u.hosts.values() if m.id != host.id and m.cluster_id == host.cluster_id and m.agent_up(now)
+        ]
         not_started = []
         for guest in u.guests.values():
             if guest.placed_on != host.id:

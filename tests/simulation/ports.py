@@ -216,7 +216,8 @@ def _moved_at(metal: Metal, pool: SharedPool, subject_id: str) -> float:
 
 def _complete(readings: tuple[Reading, ...], views: tuple[PoolView, ...]) -> bool:
     return all(r.state is not None for r in readings) and all(
-        v.code is None and v.own is not None and v.own.known and v.subject is not None and v.subject.known for v in views
+        v.code is None and v.own is not None and v.own.known and v.subject is not None and v.subject.known
+        for v in views
     )
 
 

@@ -122,9 +122,7 @@ class Process:
         self.spring(point)
 
 
-def task_factory(
-    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any
-) -> asyncio.Task[Any]:
+def task_factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
     """Every task of a process is known to it, so that it can be killed as a whole."""
     task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, **options)
     context: contextvars.Context | None = options.get("context")

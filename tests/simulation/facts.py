@@ -1,0 +1,130 @@
+"""What the referee knows: the truth, the store's tables, what every process was told, and when things were committed."""
+
+from dataclasses import dataclass, field
+
+from controller.domain.evidence import Verdict
+from controller.domain.incident import Incident, State
+from controller.domain.model import Attempt
+from controller.domain.policy import Policy
+from controller.services.policies import Policies
+from tests.simulation.memory_store import MemoryStore
+from tests.simulation.memory_tables import Tables
+from tests.simulation.ports import Heard
+from tests.simulation.process import Process
+from tests.simulation.universe import Universe
+from shared.enums import Reach
+
+COUNTS_AFTER_S = 3.0
+"""What a process heard must be in the store by then: a poll has two seconds, its transaction none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundAt:
+    """A check round as it was committed: when (true seconds), by whom."""
+
+    at: float
+    number: int
+    verdict: Verdict
+    process: Process | None
+
+
+@dataclass(slots=True)
+class Coverage:
+    """What the schedules reached: for the table at the end."""
+
+    states: set[str] = field(default_factory=set)
+    edges: set[tuple[str, str]] = field(default_factory=set)
+    reasons: set[str] = field(default_factory=set)
+    points: set[str] = field(default_factory=set)
+    notices: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
+    """Situations worth knowing that they came up."""
+
+    def add(self, other: "Coverage") -> None:
+        for name in ("states", "edges", "reasons", "points", "notices", "marks"):
+            getattr(self, name).update(getattr(other, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A rule that was broken."""
+
+    rule: str
+    at: float
+    said: str
+
+    def __str__(self) -> str:
+        return f"rule {self.rule} at {self.at:.3f} s: {self.said}"
+
+
+@dataclass(slots=True)
+class Facts:
+    """Shared by all rules of one schedule."""
+
+    universe: Universe
+    store: MemoryStore
+    heard: list[Heard]
+    coverage: Coverage = field(default_factory=Coverage)
+    breaches: list[Breach] = field(default_factory=list)
+    known: dict[str, Incident] = field(default_factory=dict)
+    rounds: dict[str, list[RoundAt]] = field(default_factory=dict)
+    intents: dict[str, float] = field(default_factory=dict)
+    """Attempt id -> when it was committed (true seconds)."""
+    sent: list[tuple[float, Attempt]] = field(default_factory=list)
+    """Power-downs at the instant they took effect, with the intent they belong to."""
+    _policies: dict[str, Policy] = field(default_factory=dict)
+    _settings: int = -1
+
+    @property
+    def tables(self) -> Tables:
+        return self.store.tables
+
+    def breach(self, rule: str, said: str) -> None:
+        """Break off: this must never happen."""
+        breach = Breach(rule, self.universe.now(), said)
+        self.breaches.append(breach)
+        self.universe.note("REFEREE", f"rule {rule} broken", said)
+
+    def policy(self, host_id: str) -> Policy:
+        """The policy in force, resolved anew only when a setting was written."""
+        rows = tuple(self.tables.settings.values())
+        version = hash(tuple(map(id, rows)))
+        if version != self._settings:
+            self._policies, self._settings = {}, version
+        if host_id not in self._policies:
+            hosts = tuple(self.tables.hosts.values())
+            self._policies[host_id] = Policies(rows, (), hosts).of_host(self.tables.hosts[host_id])
+        return self._policies[host_id]
+
+    def incident_of(self, host_id: str) -> Incident | None:
+        incident_id = self.tables.open_of_host.get(host_id)
+        return self.tables.incidents.get(incident_id) if incident_id else None
+
+    def answered(self, host_id: str, *, after: float, by: str) -> Heard | None:
+        """An answer of the host's own agent that the engine must have known of: heard after ``after``, and stored since.
+
+        ``by``: the process that acts now. What another one heard counts when it went on to commit something.
+        """
+        now = self.universe.now()
+        for heard in reversed(self.heard):
+            if heard.at <= after:
+                return None
+            if (
+                heard.subject_id != host_id
+                or heard.reach is not Reach.AGENT_ANSWERED
+                or now - heard.at < COUNTS_AFTER_S
+            ):
+                continue
+            if heard.process.name == by or heard.process.last_commit_at > heard.at + COUNTS_AFTER_S:
+                return heard
+        return None
+
+    def asked(self, host_id: str, *, by: str, since: float, until: float) -> list[Heard]:
+        """Witnesses' answers about the host that this process got in (since, until]."""
+        found = []
+        for heard in reversed(self.heard):
+            if heard.at <= since:
+                break
+            if heard.at <= until and heard.witness_id and heard.subject_id == host_id and heard.process.name == by:
+                found.append(heard)
+        return found

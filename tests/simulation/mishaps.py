@@ -1,0 +1,286 @@
+"""What can go wrong, and what people do: each a method that changes the truth (or asks the API) at one moment."""
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from controller.db.store import StoreError
+from controller.domain.incident import Source, State
+from controller.domain.model import Level, Pause
+from controller.domain.power import PowerAction, PowerState
+from controller.services.errors import ServiceError
+from controller.services.operator import Operator
+from tests.simulation.hardware import Fault, PoolState
+from tests.simulation.plan import Mishap
+from tests.simulation.process import CURRENT, Trap
+from tests.simulation.universe import EPOCH
+
+if TYPE_CHECKING:
+    from tests.simulation.sim import Simulation
+
+
+class Mishaps:
+    """Bound to one simulation."""
+
+    def __init__(self, simulation: "Simulation") -> None:
+        self._sim = simulation
+        self._u = simulation.universe
+
+    def happen(self, mishap: Mishap) -> None:
+        """Let it happen now."""
+        self._u.note("world", mishap.kind, ", ".join(str(a) for a in mishap.args))
+        self._sim.facts.coverage.marks.add(f"mishap {mishap.kind}")
+        getattr(self, mishap.kind)(*mishap.args)
+
+    def _later(self, after: float, what: Callable[..., object], *args: object) -> None:
+        self._u.loop.call_later(after, what, *args)
+
+    # -- hosts
+
+    def hang(self, host_id: str) -> None:
+        """The kernel stops: power on, nothing else."""
+        self._u.hosts[host_id].break_(Fault.HUNG, self._u.now())
+
+    def power_loss(self, host_id: str) -> None:
+        """Off by itself, and not by any command."""
+        self._u.hosts[host_id].machine.switch(on=False, at=self._u.now())
+
+    def power_loss_with_bmc(self, host_id: str, lasts: float) -> None:
+        """The whole rack loses power: the BMC goes with the host."""
+        self.power_loss(host_id)
+        self._u.bmcs[host_id].unplug(at=self._u.now(), until=self._u.now() + lasts)
+
+    def fault(self, host_id: str, fault: Fault, lasts: float) -> None:
+        metal = self._u.hosts[host_id]
+        metal.break_(fault, self._u.now())
+        self._later(lasts, metal.mend, fault)
+
+    def isolate(self, host_id: str, lasts: float) -> None:
+        """Network and storage are cut: it lives, and nobody can see it. Then it is back."""
+        self._u.hosts[host_id].storage_cut = True
+        self._u.cut_off.add(host_id)
+        self._later(lasts, self._rejoin, host_id)
+
+    def _rejoin(self, host_id: str) -> None:
+        self._u.note("world", "is back", host_id)
+        self._u.hosts[host_id].storage_cut = False
+        self._u.cut_off.discard(host_id)
+
+    def unplug(self, host_id: str, lasts: float) -> None:
+        """The network alone is cut: its heartbeat goes on."""
+        self._u.cut_off.add(host_id)
+        self._later(lasts, self._u.cut_off.discard, host_id)
+
+    def technician(self, host_id: str, on: bool) -> None:  # noqa: FBT001 - written down in plans
+        """Somebody presses the button."""
+        self._u.hosts[host_id].machine.switch(on=on, at=self._u.now())
+
+    def guest_writes(self, guest_id: str, lasts: float) -> None:
+        guest = self._u.guests[guest_id]
+        guest.writes = True
+        self._later(lasts, setattr, guest, "writes", False)
+
+    def slow(self, host_id: str, lasts: float) -> None:
+        """Half of the agent's answers come too late."""
+        self._u.slow_answers.add(host_id)
+        self._later(lasts, self._u.slow_answers.discard, host_id)
+
+    # -- network and storage
+
+    def partition(self, a: str, b: str, lasts: float) -> None:
+        """Two places cannot reach each other; ``ctl`` is every controller of now."""
+        names = [p.name for p in self._sim.alive()] if a == "ctl" else [a]
+        for name in names:
+            pair = frozenset({name, b})
+            self._u.cut_pairs.add(pair)
+            self._later(lasts, self._u.cut_pairs.discard, pair)
+
+    def pool(self, pool_id: str, state: PoolState, lasts: float) -> None:
+        pool = self._u.pools[pool_id]
+        pool.state = state
+        self._later(lasts, setattr, pool, "state", PoolState.OK)
+
+    def stuck_mount(self, host_id: str, pool_id: str, lasts: float) -> None:
+        mounts = self._u.hosts[host_id].stuck_mounts
+        mounts.add(pool_id)
+        self._later(lasts, mounts.discard, pool_id)
+
+    def server_clock(self, pool_id: str, by: float) -> None:
+        """The storage server's clock steps: every later mtime is off."""
+        self._u.pools[pool_id].clock_offset_s += by
+
+    def clock_step(self, by: float) -> None:
+        """The database server's wall clock steps."""
+        self._sim.step_clock(by)
+
+    # -- power devices
+
+    def bmc(self, host_id: str, name: str, value: object, lasts: float) -> None:
+        """One bad habit of a BMC for a while: an attribute of :class:`tests.fakes.power.FakeBmc`."""
+        bmc = self._u.bmcs[host_id]
+        before = getattr(bmc, name)
+        if name == "lies_off":
+            self._u.broken_assumptions[host_id] = "the BMC said off of a host that was on"
+        setattr(bmc, name, value)
+        self._later(lasts, setattr, bmc, name, before)
+
+    def bmc_unreachable(self, host_id: str, lasts: float) -> None:
+        self._u.bmcs[host_id].unplug(at=self._u.now(), until=self._u.now() + lasts)
+
+    def bmc_reboots(self, host_id: str, lasts: float) -> None:
+        """Out of reach for a while, and then it says *off* for some seconds whatever is true."""
+        bmc, now = self._u.bmcs[host_id], self._u.now()
+        bmc.unplug(at=now, until=now + lasts)
+        self._later(lasts, setattr, bmc, "reads", PowerState.OFF)
+        self._later(lasts + 6.0, setattr, bmc, "reads", None)
+
+    def wrong_bmc(self, host_id: str, other: str) -> None:
+        """From now on the device of one host is wired to another."""
+        self._u.bmcs[host_id].machine = self._u.hosts[other].machine
+
+    # -- cloud
+
+    def cloud_gone(self, lasts: float) -> None:
+        self._switch("unreachable", lasts)
+
+    def cloud_effects_fail(self, lasts: float) -> None:
+        self._switch("effects_fail", lasts)
+
+    def cloud_loses_answers(self, lasts: float) -> None:
+        self._switch("loses_answers", lasts)
+
+    def _switch(self, name: str, lasts: float) -> None:
+        setattr(self._u.cloud, name, True)
+        self._later(lasts, setattr, self._u.cloud, name, False)
+
+    def placed_elsewhere(self, guest_id: str, host_id: str) -> None:
+        """The cloud starts a guest somewhere else by itself, without asking anybody."""
+        self._u.guests[guest_id].placed_on = host_id
+
+    # -- controllers and database
+
+    def trap(self, point: str, skip: int) -> None:
+        """Every controller of now dies at its next such point."""
+        for process in self._sim.alive():
+            process.traps.append(Trap(point, skip, self._u.now()))
+
+    def kill(self) -> None:
+        for process in self._sim.alive()[:1]:
+            process.kill("SIGKILL")
+
+    def restart(self) -> None:
+        """A rolling restart's SIGTERM."""
+        for process in self._sim.alive()[:1]:
+            self._u.loop.create_task(process.stop(), name=f"stop-{process.name}")
+
+    def second_controller(self) -> None:
+        self._sim.start_process()
+
+    def pause_process(self, lasts: float) -> None:
+        for process in self._sim.alive()[:1]:
+            process.pause()
+            self._later(lasts, process.resume)
+
+    def database_gone(self, lasts: float, everybody: bool) -> None:  # noqa: FBT001 - written down in plans
+        if everybody:
+            self._sim.store.unavailable = True
+            self._later(lasts, setattr, self._sim.store, "unavailable", False)
+            return
+        for process in self._sim.alive()[:1]:
+            process.database_gone = True
+            self._later(lasts, setattr, process, "database_gone", False)
+
+    def setting(self, name: str, value: object) -> None:
+        self._sim.write_setting(name, value)
+
+    # -- people
+
+    def report(self, host_id: str) -> None:
+        self._ask(
+            "report",
+            lambda op: op.report_disconnect(host_id, at=None, source=Source.REPORT, actor="script", note="reported"),
+        )
+
+    def reconnect(self, host_id: str) -> None:
+        self._ask("reconnect", lambda op: op.report_reconnect(host_id, actor="script"))
+
+    def retry(self, host_id: str) -> None:
+        incident = self._sim.facts.incident_of(host_id)
+        if incident is not None:
+            self._ask("retry", lambda op: op.retry(incident.id, reason="again", actor="ada"))
+
+    def cancel(self, host_id: str) -> None:
+        incident = self._sim.facts.incident_of(host_id)
+        if incident is not None:
+            self._ask("cancel", lambda op: op.cancel(incident.id, reason="leave it", actor="ada"))
+
+    def acknowledge(self, host_id: str, honest: bool) -> None:  # noqa: FBT001 - written down in plans
+        """A person vouches that the host is off; an honest one has looked, or pulls the plug first."""
+        incident = self._sim.facts.incident_of(host_id)
+        if incident is None or incident.state is not State.HELD:
+            return
+        if honest:
+            self._u.hosts[host_id].machine.switch(on=False, at=self._u.now())
+        else:
+            self._u.broken_assumptions[host_id] = "a person vouched for off without looking"
+        name = self._sim.store.tables.hosts[host_id].name
+
+        async def vouch(op: Operator) -> None:
+            await op.acknowledge(incident.id, host_name=name, reason="I stand before it", actor="ada")
+            self._u.note("ada", f"{host_id} acknowledged")
+
+        self._ask("acknowledge", vouch)
+
+    def manual(self, host_id: str, action: PowerAction, force: bool) -> None:  # noqa: FBT001 - written down in plans
+        self._ask("power", lambda op: op.power(host_id, action=action, reason="manual", actor="ada", force=force))
+
+    def rearm(self, host_id: str) -> None:
+        self._ask("rearm", lambda op: op.rearm(host_id, reason="ready", actor="ada"))
+
+    def pause(self, level: Level, owner_id: str, lasts: float) -> None:
+        now = self._sim.universe.database.base.time(self._wall())
+        pause = Pause(
+            id=f"pause-{len(self._sim.store.tables.pauses)}",
+            level=level,
+            owner_id=owner_id,
+            reason="work on the switches",
+            by="ada",
+            created_at=now,
+            until=now + timedelta(seconds=lasts),
+        )
+        self._sim.store.tables.pauses[pause.id] = pause
+
+    def lift_pauses(self) -> None:
+        now = self._sim.universe.database.base.time(self._wall())
+        pauses = self._sim.store.tables.pauses
+        for pause in list(pauses.values()):
+            pauses[pause.id] = replace(pause, lifted_at=now, lifted_by="ada")
+
+    def _wall(self) -> datetime:
+        return EPOCH + timedelta(seconds=self._u.now()) + self._u.database.wall_offset
+
+    def _ask(self, what: str, request: Callable[[Operator], Awaitable[object]]) -> None:
+        """A request to one of the controllers; it dies with it."""
+        for process in self._sim.alive():
+            if process.resumed.is_set():
+                context = contextvars.copy_context()
+                context.run(CURRENT.set, process)
+                operator = self._sim.operators[process.name]
+                self._u.loop.create_task(self._request(what, request, operator), name=f"api-{what}", context=context)
+                return
+
+    async def _request(self, what: str, request: Callable[[Operator], Awaitable[object]], operator: Operator) -> None:
+        try:
+            await request(operator)
+        except ServiceError as error:
+            self._u.note("api", f"{what} refused", error.code)
+        except StoreError as error:
+            self._u.note("api", f"{what} failed", str(error))
+        except asyncio.CancelledError:
+            self._u.note("api", f"{what} lost")
+            raise
+        else:
+            self._u.note("api", f"{what} done")

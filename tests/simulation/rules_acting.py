@@ -1,0 +1,219 @@
+"""The rules that are judged at the instant a power command or a release takes effect: 1, 2, 3, 4, 5, 8, 9, 10.
+
+Judged from what is true and what was really answered, not from the engine's own conclusions.
+"""
+
+from controller.domain.evidence import Verdict
+from controller.domain.incident import Incident, State
+from controller.domain.model import Attempt, EffectKind, EffectStatus
+from controller.domain.policy import Mode, Policy
+from controller.domain.power import PowerAction, PowerState
+from shared.enums import Reach
+from tests.fakes.power import Entry
+from tests.simulation.facts import COUNTS_AFTER_S, Facts, RoundAt
+from tests.simulation.ports import SENDER
+from tests.simulation.process import Process
+
+OFF_READ_WITHIN_S = 30.0
+SENT_WITHIN_S = 5.5
+SLACK_S = 0.5
+
+
+class ActingRules:
+    """Judges what reaches the outside."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+
+    # -- power
+
+    def on_command(self, entry: Entry) -> None:
+        """A state-changing command took effect at a device."""
+        f, u = self.facts, self.facts.universe
+        host_id = u.identities[entry.identity]
+        u.note(f"bmc-{host_id}", f"obeys {entry.action}", f"machine {entry.machine}")
+        if u.power.overlapping_commands:
+            f.breach("4", f"two commands in flight at {entry.identity}")
+        attempt = next(
+            (
+                a
+                for a in f.tables.attempts.values()
+                if a.finished_at is None and a.host_id == host_id and a.action is entry.action
+            ),
+            None,
+        )
+        if attempt is None:
+            f.breach("8", f"{entry.action} reached the BMC of {host_id} without a stored intent that is still open")
+            return
+        others = [a for a in f.tables.attempts.values() if a.finished_at is None and a.id != attempt.id]
+        if any(a.host_id == host_id or a.bmc_identity == attempt.bmc_identity for a in others):
+            f.breach("4", f"another intent for {host_id} or its BMC is open")
+        if not entry.action.destructive:
+            return
+        if attempt.automatic:
+            self._automatic(entry, attempt)
+        f.sent.append((u.now(), attempt))
+
+    def _automatic(self, entry: Entry, attempt: Attempt) -> None:
+        f = self.facts
+        incident = f.tables.incidents[attempt.incident_id or ""]
+        policy = f.policy(attempt.host_id)
+        newest = f.rounds.get(incident.id, [])[-1:]
+        intended_at = f.intents[attempt.id]
+        if f.universe.now() - intended_at > SENT_WITHIN_S:
+            f.breach("2", f"sent {f.universe.now() - intended_at:.1f} s after its intent")
+        if not newest or newest[0].verdict is not Verdict.DEAD or incident.state is not State.FENCING:
+            f.breach("2", f"off while {incident.state}, newest round {newest}")
+            return
+        if intended_at - newest[0].at > 2 * policy.check_interval.total_seconds() + SLACK_S:
+            f.breach("2", f"the newest round was {intended_at - newest[0].at:.1f} s old at the intent")
+        self._cap(attempt, policy)
+        self._again(incident, entry)
+        self._life(incident, newest[0], policy)
+        if f.universe.hosts[attempt.host_id].kernel_up(f.universe.now()):
+            f.coverage.marks.add("power cut of a host that lived where nobody could see it")
+
+    def _cap(self, attempt: Attempt, policy: Policy) -> None:
+        """Rule 5, from what really reached devices."""
+        f, now = self.facts, self.facts.universe.now()
+        limits = (
+            (policy.max_actions, policy.action_window.total_seconds(), attempt.cluster_id),
+            (policy.global_max_actions, policy.global_action_window.total_seconds(), None),
+        )
+        for most, window, cluster_id in limits:
+            down = {
+                a.incident_id or a.id
+                for at, a in f.sent
+                if at > now - window and cluster_id in (None, a.cluster_id) and a.incident_id != attempt.incident_id
+            }
+            if len(down) >= most:
+                f.breach("5", f"{len(down) + 1} power-downs within {window:.0f} s, {most} allowed")
+            if len(down) == most - 1:
+                f.coverage.marks.add("the last slot of a cap was used")
+
+    def _again(self, incident: Incident, entry: Entry) -> None:
+        """Rule 9: between two power-downs of one incident lie a power read and a dead round."""
+        f = self.facts
+        earlier = [at for at, a in f.sent if a.incident_id == incident.id and a.automatic]
+        if not earlier:
+            return
+        f.coverage.marks.add("a second command in one incident")
+        reads = f.universe.reads_of(f.universe.identities[entry.identity], since=earlier[-1])
+        if not any(state is PowerState.ON for _, state, _ in reads):
+            f.breach("9", "a second off without a power read in between")
+        if not any(r.verdict is Verdict.DEAD and r.at > earlier[-1] for r in f.rounds[incident.id]):
+            f.breach("9", "a second off without a dead round in between")
+
+    def _life(self, incident: Incident, newest: RoundAt, policy: Policy) -> None:
+        """Rules 3 and 10: enough complete answers, and no life that anybody could read for as long as the policy asks."""
+        f, host_id = self.facts, incident.host_id
+        began = newest.at - policy.min_silence.total_seconds()
+        sender = SENDER.get()
+        heard = f.answered(host_id, after=began, by=sender)
+        if heard is not None:
+            f.breach("10", f"{host_id} answered {heard.process.name} at {heard.at:.1f} s and is cut all the same")
+        look = f.asked(host_id, by=sender, since=newest.at - 10.5, until=newest.at)
+        for answer in look:
+            if answer.moved_at > began:
+                f.breach("10", f"{answer.witness_id} saw the heartbeat move at {answer.moved_at:.1f} s")
+            if answer.reach is not Reach.NO_ANSWER:
+                f.breach("10", f"{answer.witness_id} got {answer.reach} from {host_id}")
+        complete = {a.witness_id for a in look if a.complete}
+        if len(complete) < policy.witnesses_required:
+            f.breach("3", f"only {sorted(complete)} answered completely, {policy.witnesses_required} required")
+        for guest in f.universe.guests.values():
+            if guest.placed_on == host_id:
+                file = f.universe.pools[guest.pool_id].files[guest.path]
+                if began < file.written_at <= newest.at - 10.5:
+                    f.breach("10", f"{guest.path} was written at {file.written_at:.1f} s")
+
+    def on_intent(self, attempt: Attempt) -> None:
+        """At the commit of an automatic power-down's intent: armed, not paused."""
+        f = self.facts
+        policy, host = f.policy(attempt.host_id), f.tables.hosts[attempt.host_id]
+        if policy.mode is not Mode.ENFORCE or host.maintenance or host.excluded:
+            f.breach("2", f"intent for {host.id} although mode {policy.mode}, or maintenance, or excluded")
+        for pause in f.tables.pauses.values():
+            if pause.active(attempt.intended_at) and pause.owner_id in ("", host.cluster_id, host.id):
+                f.breach("2", f"intent for {host.id} during a pause: {pause.reason}")
+
+    # -- release
+
+    def on_effect(self, process: Process, kind: EffectKind, host_id: str) -> None:
+        """An effect reaches the cloud now."""
+        f = self.facts
+        f.universe.note("cloud", f"obeys {kind}", host_id)
+        intents = [
+            e
+            for e in f.tables.effects.values()
+            if e.host_id == host_id and e.kind is kind and e.status is EffectStatus.INTENDED
+        ]
+        if not intents:
+            f.breach("8", f"{kind} of {host_id} without a stored intent")
+        if kind is EffectKind.RELEASE:
+            self._release(process, host_id)
+
+    def _release(self, process: Process, host_id: str) -> None:
+        f, u = self.facts, self.facts.universe
+        incident = f.incident_of(host_id)
+        if incident is None or incident.state is not State.RELEASING:
+            f.breach("1", f"release of {host_id} while its incident is {incident and incident.state}")
+            return
+        if incident.acknowledged is not None:
+            since = self._acknowledged_at(incident)
+        else:
+            since = self._proof(incident, host_id)
+        heard = f.answered(host_id, after=since, by=process.name)
+        if heard is not None:
+            f.breach("1", f"release although {host_id} answered {heard.process.name} at {heard.at:.1f} s")
+        look = f.asked(host_id, by=process.name, since=u.now() - 11.0, until=u.now())
+        if any(a.moved_at > since + u.heartbeat_s and u.now() - a.moved_at > COUNTS_AFTER_S for a in look):
+            f.breach("1", f"release although a witness saw the heartbeat of {host_id} move after the proof began")
+        self._truth(host_id)
+
+    def _acknowledged_at(self, incident: Incident) -> float:
+        f = self.facts
+        audited = [a for a in f.tables.audit.values() if a.action == "acknowledge" and a.target == incident.id]
+        if not audited:
+            f.breach("1", "released on an acknowledgement that nobody audited")
+        f.coverage.marks.add("released on an acknowledgement")
+        steps = [e.at for e in f.universe.journal.entries if e.what == f"{incident.host_id} acknowledged"]
+        return steps[-1] if steps else f.universe.now()
+
+    def _proof(self, incident: Incident, host_id: str) -> float:
+        """Enough consecutive off reads after the last command, the newest young; returns when the first of them was."""
+        f, now = self.facts, self.facts.universe.now()
+        policy = f.policy(host_id)
+        sent = [at for at, a in f.sent if a.host_id == host_id]
+        reads = f.universe.reads_of(host_id, since=sent[-1] if sent else float("-inf"))
+        off: list[float] = []
+        for at, state, _ in reversed(reads):
+            if state is not PowerState.OFF:
+                break
+            if not off or off[-1] - at >= policy.read_spacing.total_seconds() - SLACK_S:
+                off.append(at)
+        if len(off) < policy.off_reads:
+            f.breach("1", f"release of {host_id} with {len(off)} consecutive off reads, {policy.off_reads} needed")
+            return now
+        if now - off[0] > OFF_READ_WITHIN_S + SLACK_S:
+            f.breach("1", f"release of {host_id} with its newest off read {now - off[0]:.1f} s old")
+        return off[-1]
+
+    def _truth(self, host_id: str) -> None:
+        """The host must really be off; where it is not, an assumption of the design must have been broken."""
+        f, u, now = self.facts, self.facts.universe, self.facts.universe.now()
+        metal = u.hosts[host_id]
+        if not metal.on(now):
+            return
+        since = max(at for at, to in metal.machine.switches if to and at <= now) if metal.machine.switches else 0.0
+        if metal.machine.switches and now - since < COUNTS_AFTER_S:
+            f.coverage.marks.add("a technician was faster than the last read")
+        elif host_id in u.broken_assumptions:
+            f.coverage.marks.add(f"released while on: {u.broken_assumptions[host_id]}")
+        else:
+            f.breach("1", f"release although {host_id} is truly on")
+
+
+def is_power_down(attempt: Attempt) -> bool:
+    """An automatic intent to take a host down."""
+    return attempt.automatic and attempt.action in (PowerAction.OFF, PowerAction.REBOOT)

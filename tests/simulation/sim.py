@@ -1,0 +1,279 @@
+"""One schedule, run: the site is built, controllers start, mishaps happen, the referee looks at every step."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from unittest.mock import patch
+
+import structlog
+
+from controller.domain.incident import State
+from controller.domain.inheritance import resolve
+from controller.domain.model import Cluster, Host, Level, Pool, PoolKind, SettingRow
+from controller.domain.policy import Policy
+from controller.power.devices import GatedDevices
+from controller.power.gate import Gate
+from controller.power.registry import PowerRegistry
+from controller.services import policies
+from controller.services.operator import Operator
+from controller.services.world import World
+from tests.simulation import loop
+from tests.simulation.cloud import SimCloud
+from tests.simulation.facts import Breach, Coverage, Facts
+from tests.simulation.liveness import Liveness
+from tests.simulation.memory_store import MemoryStore
+from tests.simulation.mishaps import Mishaps
+from tests.simulation.plan import Plan
+from tests.simulation.ports import SimClock, SimDriver, SimProbing, SimStore
+from tests.simulation.process import CURRENT, Process, task_factory
+from tests.simulation.rules import Referee
+from tests.simulation.universe import PASSWORD, Universe
+
+RESTARTS_AFTER_S = 4.0
+EXPECTED = ("TimeoutError", "controller.db.store.StoreUnavailable", "controller.services.errors.NotFound")
+"""A paused process, a database that does not answer: the engine says so and tries again."""
+POLL_S = 0.5
+
+
+class Simulation:
+    """Everything of one schedule."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.rng = random.Random(plan.seed)  # noqa: S311 - a reproducible world, not a secret
+        self.universe = Universe(self.rng, heartbeat_s=plan.settings["heartbeat_interval"])
+        self.store = MemoryStore()
+        self.facts = Facts(self.universe, self.store, heard=[])
+        self.referee = Referee(self.facts)
+        self.processes: list[Process] = []
+        self.crashes: list[str] = []
+        self.operators: dict[str, Operator] = {}
+        self.restarts_after_s = RESTARTS_AFTER_S
+        self._ids = itertools.count(1)
+        self._names = itertools.count(1)
+        self.mishaps = Mishaps(self)
+
+    # -- building
+
+    async def build(self) -> None:
+        """The site in truth and in the inventory."""
+        plan, u = self.plan, self.universe
+        async with self.store.transaction() as tx:
+            for cluster_id, host_ids in plan.hosts.items():
+                await tx.save_cluster(Cluster(id=cluster_id, name=f"cluster {cluster_id}"))
+                pools = [u.add_pool(f"{cluster_id}p{n}", cluster_id) for n in range(1, plan.pools + 1)]
+                for pool in pools:
+                    await tx.save_pool(
+                        Pool(id=pool.id, name=pool.id, kind=PoolKind.FILE, root=pool.root, cluster_id=cluster_id)
+                    )
+                for host_id in host_ids:
+                    u.add_host(host_id, cluster_id, boot_s=8.0)
+                    await tx.save_host(
+                        Host(
+                            id=host_id,
+                            cluster_id=cluster_id,
+                            name=f"host {host_id}",
+                            address=f"{host_id}.example",
+                            agent_token=f"token-{host_id}",
+                        )
+                    )
+                    row = SettingRow(level=Level.HOST, owner_id=host_id, field="ipmi.host", value=f"bmc-{host_id}")
+                    await tx.put_setting(row, secret=False)
+                    for n in range(plan.guests):
+                        writes = self.rng.random() * 100 < plan.writers
+                        u.add_guest(f"{host_id}v{n}", host_id, self.rng.choice(pools), writes=writes)
+            await self._settings()
+        u.cloud.opinions = plan.cloud_opinions
+        self.store.before_commit = self._before_commit
+        self.store.after_commit = self._after_commit
+        u.power.on_command = self.referee.acting.on_command
+
+    async def _settings(self) -> None:
+        values = {"ipmi.username": "fencer", "ipmi.password": PASSWORD, **self.plan.settings}
+        for name, value in values.items():
+            self.write_setting(name, value)
+
+    def write_setting(self, name: str, value: object) -> None:
+        """As an operator would, at the level where it may be written."""
+        levels = [(Level.CLUSTER, c) for c in self.plan.hosts] if name in CLUSTER_ONLY else [(Level.GLOBAL, "")]
+        for level, owner_id in levels:
+            row = SettingRow(level=level, owner_id=owner_id, field=name, value=value)
+            self.store.tables.settings[level, owner_id, name] = row
+
+    # -- processes
+
+    def start_process(self) -> Process:
+        """A new controller process with nothing in its memory."""
+        process = Process(f"ctl{next(self._names)}", self.universe.note)
+        self.universe.note(process.name, "starts")
+        driver = SimDriver(process, self.universe)
+        world = World(
+            store=SimStore(process, self.store),
+            clock=SimClock(process, self.universe, self.store),
+            probing=SimProbing(process, self.universe, self.facts.heard),
+            cloud=SimCloud(process, self.universe, self.referee.acting.on_effect),
+            power=GatedDevices(PowerRegistry({"ipmi": driver}), Gate(monotonic=self.universe.now)),
+            new_id=lambda: f"id{next(self._ids):06d}",
+            controller_id=process.name,
+        )
+        process.on_death = self._on_death
+        self.processes.append(process)
+        self.operators[process.name] = Operator(world)
+        process.launch(world)
+        return process
+
+    def alive(self) -> list[Process]:
+        return [p for p in self.processes if p.alive]
+
+    def _on_death(self, process: Process) -> None:
+        self.facts.coverage.points.update(process.points)
+        del self.operators[process.name]
+        if not self._ending and len(self.alive()) < self.plan.controllers:
+            self.universe.loop.call_later(self.restarts_after_s, self._replace)
+
+    def _replace(self) -> None:
+        if not self._ending and len(self.alive()) < self.plan.controllers:
+            self.start_process()
+
+    _ending = False
+
+    # -- hooks of the store
+
+    def _before_commit(self) -> None:
+        process = CURRENT.get()
+        if process is not None:
+            self._label = self.referee.label()
+            process.spring(f"before {self._label}")
+
+    def _after_commit(self) -> None:
+        self.referee.on_commit()
+        process = CURRENT.get()
+        if process is not None:
+            process.spring(f"after {self._label}")
+
+    _label = "commit"
+
+    # -- running
+
+    async def run(self) -> None:
+        """From the first start to the end of the plan, or to the first broken rule."""
+        self.universe.loop.set_task_factory(task_factory)
+        await self.build()
+        for _ in range(self.plan.controllers):
+            self.start_process()
+        for mishap in self.plan.mishaps:
+            self.universe.loop.call_at(mishap.at, self.mishaps.happen, mishap)
+        await self._until(self.plan.ends_at)
+        if self.plan.liveness and not self.facts.breaches:
+            await Liveness(self).check()
+        self.end()
+
+    def end(self) -> None:
+        self._ending = True
+        for process in self.alive():
+            process.kill("the schedule is over")
+        self.referee.at_end()
+
+    async def _until(self, at: float) -> None:
+        while self.universe.now() < at and not self.facts.breaches:
+            await asyncio.sleep(min(POLL_S, max(0.001, at - self.universe.now())))
+
+    async def wait_for(self, host_id: str, *states: State, within: float) -> State | None:
+        """The state of the host's newest incident once it is one of ``states``; None when it took too long."""
+        until = self.universe.now() + within
+        while self.universe.now() < until and not self.facts.breaches:
+            state = self.newest_state(host_id)
+            if state in states:
+                return state
+            await asyncio.sleep(POLL_S)
+        return None
+
+    def newest_state(self, host_id: str) -> State | None:
+        """Of the host's newest incident."""
+        mine = [i for i in self.store.tables.incidents.values() if i.host_id == host_id]
+        return max(mine, key=lambda i: (i.opened_at, i.id)).state if mine else None
+
+    def on_log(self, event: structlog.typing.EventDict) -> None:
+        """Every log line of every process. An exception that was not expected is a bug, whatever the engine does."""
+        self.referee.logs.append(event)
+        if "exception" in event:
+            self.universe.note("log", str(event.get("event")), str(event["exception"]).splitlines()[-1])
+            if not str(event["exception"]).splitlines()[-1].startswith(EXPECTED):
+                self.crashes.append(str(event["exception"]))
+
+    def step_clock(self, seconds: float) -> None:
+        self.universe.database.wall_offset += timedelta(seconds=seconds)
+
+
+CLUSTER_ONLY = frozenset({"max_actions", "action_window", "max_concurrent"})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one schedule."""
+
+    plan: Plan
+    breaches: list[Breach]
+    coverage: Coverage
+    simulation: Simulation
+    iterations: int = 0
+
+    @property
+    def story(self) -> str:
+        return self.simulation.universe.journal.story()
+
+
+def simulate(plan: Plan) -> Outcome:
+    """Run one schedule from beginning to end."""
+
+    async def main() -> Outcome:
+        simulation = Simulation(plan)
+        with _captured(simulation), patch.object(policies, "resolve", _Remembered()):
+            await simulation.run()
+        facts = simulation.facts
+        running: asyncio.AbstractEventLoop = asyncio.get_running_loop()
+        iterations = running.iterations if isinstance(running, loop.VirtualLoop) else 0
+        return Outcome(plan, facts.breaches, facts.coverage, simulation, iterations)
+
+    return loop.run(main())
+
+
+class _Remembered:
+    """Resolving settings again and again took three quarters of a schedule's time; they hardly ever change."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[Sequence[SettingRow], Policy]] = {}
+
+    def __call__(
+        self, rows: Sequence[SettingRow], *, cluster_id: str | None, host_id: str | None, other_hosts_in_cluster: int
+    ) -> Policy:
+        key = (cluster_id, host_id, other_hosts_in_cluster, *map(id, rows))
+        if key not in self._known:  # the rows are kept too, so that no id is ever used again
+            policy = resolve(
+                rows, cluster_id=cluster_id, host_id=host_id, other_hosts_in_cluster=other_hosts_in_cluster
+            )
+            self._known[key] = (list(rows), policy)
+        return self._known[key][1]
+
+
+@contextmanager
+def _captured(simulation: Simulation) -> Iterator[None]:
+    """Log lines go to the referee (rule 7) instead of the terminal; an unexpected exception is a failure."""
+
+    def keep(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        simulation.on_log(event)
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, keep],
+        cache_logger_on_first_use=False,
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
