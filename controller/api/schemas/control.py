@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from controller.api.schemas.base import Answer, Body, Name, Reason
 from controller.domain.catalogue import Kind
@@ -52,7 +52,7 @@ class PauseIn(Body):
     level: Level
     owner: Annotated[str, Field(max_length=255)] = ""
     reason: Reason
-    for_seconds: Annotated[int, Field(ge=1, le=int(LONGEST.total_seconds()))] | None = 3600
+    for_seconds: Annotated[StrictInt, Field(ge=1, le=int(LONGEST.total_seconds()))] | None = 3600
 
     def new(self) -> NewPause:
         """The service's form of it."""

@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import StrictBool
+
 from controller.api.schemas.base import Answer, Body, Name, Reason, Text, Time
 from controller.domain.evidence import Verdict
 from controller.domain.incident import CommandStatus, Source, State
@@ -179,19 +181,19 @@ class AcknowledgeIn(Because):
     """A person vouches that this host is off. ``second_admin``: an admin overrules disks that still move."""
 
     host_name: Name
-    second_admin: bool = False
+    second_admin: StrictBool = False
 
 
 class PowerIn(Because):
     """A person's own power command. ``force``: in spite of signs of life."""
 
-    force: bool = False
+    force: StrictBool = False
 
 
 class BlinkIn(Body):
     """Light or put out the host's LED."""
 
-    on: bool
+    on: StrictBool
 
 
 class PowerReadingOut(Answer):

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, cast
 
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictInt
 
 from controller.api.schemas.base import Answer, Body, Name, Text
 from controller.domain.model import Health, Host, PoolKind, VmKind
@@ -13,7 +13,7 @@ from controller.services.hosts import HostChanges, NewHost
 from controller.services.pools import NewPool, PoolChanges
 from controller.services.vms import NewDisk, NewVm
 
-Port = Annotated[int, Field(ge=1, le=65535)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 
 
 class ClusterIn(Body):
@@ -50,9 +50,9 @@ class HostIn(Body):
     address: Name
     agent_port: Port = 8441
     external_id: Name | None = None
-    excluded: bool = False
-    maintenance: bool = False
-    runs_controller: bool = False
+    excluded: StrictBool = False
+    maintenance: StrictBool = False
+    runs_controller: StrictBool = False
 
     def new(self) -> NewHost:
         """The service's form of it."""
@@ -66,9 +66,9 @@ class HostPatch(Body):
     address: Name = Field(default="")
     agent_port: Port = 8441
     external_id: Name | None = None
-    excluded: bool = False
-    maintenance: bool = False
-    runs_controller: bool = False
+    excluded: StrictBool = False
+    maintenance: StrictBool = False
+    runs_controller: StrictBool = False
 
     def changes(self) -> HostChanges:
         """Only what was sent."""
@@ -167,7 +167,7 @@ class VmBody(Body):
     """A VM whose name stands in the address."""
 
     kind: VmKind = VmKind.USER
-    ha_enabled: bool = True
+    ha_enabled: StrictBool = True
     external_id: Name | None = None
     disks: list[DiskIn] = Field(default_factory=list, max_length=256)
 

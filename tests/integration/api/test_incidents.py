@@ -121,6 +121,13 @@ async def test_a_persons_power_commands(
     assert (asked[0], asked[2], asked[4], asked[5]) == ("power", action, "the operator", force)
 
 
+@pytest.mark.parametrize("force", ["true", 1, None])
+async def test_force_is_true_or_false_and_nothing_that_looks_like_it(site: Api, force: object) -> None:
+    answer = await site.call("POST", "/hosts/a/power/off", json={"reason": "fire", "force": force})
+    assert (answer.status_code, answer.json()["field"]) == (422, "force")
+    assert site.operations.asked == []
+
+
 async def test_power_status_and_rearming_reach_the_operations(site: Api) -> None:
     assert (await site.call("GET", "/hosts/a/power")).status_code == 409
     assert (await site.call("POST", "/hosts/a/rearm", json={"reason": "replaced"})).status_code == 409
