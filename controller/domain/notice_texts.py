@@ -176,7 +176,7 @@ TEXTS: dict[NoticeKind, Texts] = {
         Severity.INFO,
         "back",
         "{host} is back. It had been silent since {since}.",
-        "The incident is closed, and nothing was done to the host's power.{unquarantine}",
+        "The incident is closed{untouched}.{unquarantine}",
         _NOTHING,
     ),
     NoticeKind.CANCELLED: Texts(

@@ -121,7 +121,7 @@ def stays_off(incident: Incident, host: Host, *, at: datetime, fences: int) -> N
 
 
 def recovered(incident: Incident, host: Host, *, at: datetime, reasons: Sequence[Reason]) -> Notice:
-    """Back before anything was sent."""
+    """Back: before anything was sent, or for good after a hold that a sent command led to."""
     return _notice(NoticeKind.RECOVERED, incident, host, at=at, why=reasons)
 
 
@@ -202,6 +202,7 @@ def _notice(
     facts = {
         "since": _moment(incident.disconnect_at),
         "vms": f"Its virtual machines: {some_names(incident.vms)}." if incident.vms else "",
+        "untouched": "" if incident.command.may_have_been_sent else ", and nothing was done to the host's power",
         "unquarantine": " Its quarantine is being undone." if incident.quarantined else "",
     }
     key = f"{incident.id}:{part or kind}"

@@ -1,7 +1,7 @@
 """HELD: keep the evidence fresh, re-evaluate, remind. Never sends.
 
 Carries rule 11 (every hold re-evaluates, reminds and has a way out) and rule 9 (after a command only VERIFYING may
-follow).
+follow, or the end once the host is back for good).
 """
 
 from dataclasses import replace
@@ -71,6 +71,10 @@ def _device_still_mute(incident: Incident, facts: RoundFacts) -> tuple[Reason, .
 
 async def _after_a_command(claimed: Claimed, incident: Incident, facts: RoundFacts, judgement: Judgement) -> None:
     life = tuple(r for r in judgement.reasons if r in LIFE)
+    if _stays_back(claimed, incident, facts, life):
+        notice = notices.recovered(incident, claimed.change.host, at=claimed.now, reasons=life)
+        claimed.incident = await claimed.change.move(incident, State.RECOVERED, reasons=life, notice=notice)
+        return
     if life:
         await _stay(claimed, incident, (Reason.CONTRADICTION, *life))
         return
@@ -79,6 +83,18 @@ async def _after_a_command(claimed: Claimed, incident: Incident, facts: RoundFac
         claimed.incident = await claimed.change.move(incident, State.VERIFYING, text="the device answers again")
         return
     await _stay(claimed, incident, incident.reasons)
+
+
+def _stays_back(claimed: Claimed, incident: Incident, facts: RoundFacts, life: tuple[Reason, ...]) -> bool:
+    """The contradiction's way out: told, and long enough after it the agent answers and the device says *on*."""
+    held_for = claimed.now - (incident.held_since or claimed.now)
+    return (
+        Reason.AGENT_ANSWERS in life
+        and facts.power is not None
+        and facts.power.state is PowerState.ON
+        and Reason.CONTRADICTION in incident.told
+        and held_for >= claimed.change.policy.healthy_for
+    )
 
 
 async def _stay(claimed: Claimed, incident: Incident, reasons: tuple[Reason, ...]) -> None:
