@@ -11,7 +11,7 @@ from datetime import datetime
 
 from controller.db.store import Tx
 from controller.domain import notices
-from controller.domain.evidence import RoundFacts
+from controller.domain.evidence import Judgement, RoundFacts
 from controller.domain.incident import Acknowledgement, CommandStatus, Incident, Source, State
 from controller.domain.model import Attempt, AuditRow, Health
 from controller.domain.power import PowerAction, PowerReading, PowerState
@@ -35,6 +35,9 @@ AGAINST_ACKNOWLEDGING = (
     Reason.KERNEL_ANSWERS,
 )
 """Never overruled by anybody; a disk that moves alone may be, by a second admin."""
+
+
+ACKNOWLEDGEMENT_REFUSED = "acknowledgement_refused"
 
 
 class Operator:
@@ -72,13 +75,19 @@ class Operator:
                 field="host_name",
             )
         facts = await look(self._world, scene, number=incident.rounds + 1)
-        self._refuse_against_life(incident, scene, facts, second_admin=second_admin)
+        judgement = judged(incident, facts, scene.policy)
+        second = second_admin and await self._asked_by_another(incident_id, actor)
+        against = _against(judgement, facts, second_admin=second)
+        if against is not None:
+            await self._note_refused(incident_id, scene, actor, against)
+            raise against
         async with self._world.store.transaction() as tx:
             current, change = await self._locked(tx, incident_id, scene, actor)
             if current.state is not State.HELD:
                 raise _wrong_state(current, "acknowledged", "once it is held")
             ack = Acknowledgement(by=actor, at=change.now, reason=reason)
-            current = replace(current, acknowledged=ack, sticky=frozenset())
+            # What this look saw is the measure from now on: only what moves after the acknowledgement speaks against it.
+            current = replace(current, acknowledged=ack, sticky=frozenset(), memory=judgement.memory)
             moved = await change.move(
                 current,
                 State.RELEASING,
@@ -144,19 +153,16 @@ class Operator:
             await _audit(Change(self._world, tx, now, scene.host, scene.policy, actor), "rearm", host_id, reason)
             return health
 
-    def _refuse_against_life(self, incident: Incident, scene: Scene, facts: RoundFacts, *, second_admin: bool) -> None:
-        judgement = judged(incident, facts, scene.policy)
-        against = [r for r in judgement.reasons if r in AGAINST_ACKNOWLEDGING]
-        if facts.power is not None and facts.power.state is PowerState.ON:
-            raise Refused("the power device says on: a host with power is not off", code="power_is_on", reasons=against)
-        if not second_admin:
-            against += [r for r in judgement.reasons if r in LIFE and r not in against]
-        if against:
-            raise Refused(
-                "the host shows signs of life right now; nobody can vouch that it is off",
-                code="signs_of_life",
-                reasons=against,
-            )
+    async def _asked_by_another(self, incident_id: str, actor: str) -> bool:
+        """A second admin is another person: somebody else's acknowledgement of this incident was refused before."""
+        async with self._world.store.transaction() as tx:
+            events = await tx.events(incident_id)
+        return any(e.kind == ACKNOWLEDGEMENT_REFUSED and e.actor != actor for e in events)
+
+    async def _note_refused(self, incident_id: str, scene: Scene, actor: str, refused: Refused) -> None:
+        async with self._world.store.transaction() as tx:
+            current, change = await self._locked(tx, incident_id, scene, actor)
+            await change.note(current, ACKNOWLEDGEMENT_REFUSED, text=refused.detail, reasons=refused.reasons)
 
     async def _scene(self, host_id: str) -> Scene:
         async with self._world.store.transaction() as tx:
@@ -181,6 +187,20 @@ class Operator:
         if current.command.status is CommandStatus.INTENDED:
             raise _wrong_state(current, "changed", "once the power command under way has been answered")
         return current, Change(self._world, tx, now, scene.host, scene.policy, actor)
+
+
+def _against(judgement: Judgement, facts: RoundFacts, *, second_admin: bool) -> Refused | None:
+    against = [r for r in judgement.reasons if r in AGAINST_ACKNOWLEDGING]
+    if facts.power is not None and facts.power.state is PowerState.ON:
+        return Refused("the power device says on: a host with power is not off", code="power_is_on", reasons=against)
+    if against:
+        detail = "the host shows signs of life right now; nobody can vouch that it is off"
+        return Refused(detail, code="signs_of_life", reasons=against)
+    moving = [r for r in judgement.reasons if r in LIFE]
+    if moving and not second_admin:
+        detail = "its disks still move; only a second admin, another person than the first, may vouch against that"
+        return Refused(detail, code="disks_move", reasons=moving)
+    return None
 
 
 def _wrong_state(incident: Incident, done: str, when: str) -> Refused:
