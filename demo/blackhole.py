@@ -1,7 +1,7 @@
 """Makes a TCP address look like a host without power: whoever connects hears nothing, not even a refusal.
 
-A killed process answers with a reset, which shows a living kernel. A listening socket that nobody accepts from and whose
-queue is full lets the kernel drop what comes.
+A killed process answers with a reset, which shows a living kernel. A listening socket that nobody accepts from and
+whose queue is full lets the kernel drop what comes.
 """
 
 import contextlib

@@ -7,11 +7,13 @@ from typing import Any
 from controller.domain.reasons import Reason
 from controller.domain.words import label, words_for
 from demo.api import Api
+from demo.mail import Mail, read_mails
 from demo.processes import MissedError
 from demo.tell import Teller
 from demo.world import World
 
 LOOK_EVERY_S = 0.5
+_SHOWN_WHOLE = ("held", "power is being cut")
 _STATES = {
     "suspect": "read a baseline of the disks and the heartbeat",
     "checking": "check rounds begin: the neighbors look at the shared storage and at the host's address",
@@ -24,11 +26,29 @@ _STATES = {
 }
 
 
+class Post:
+    """Tells each mail once, when it arrives: the first of a kind of decision as a whole, others by what they say first."""
+
+    def __init__(self, world: World, tell: Teller) -> None:
+        self._folder, self._tell = world.mails, tell
+        self._told = 0
+
+    def tell_new(self) -> list[Mail]:
+        """Tell what arrived since the last call."""
+        new = read_mails(self._folder)[self._told :]
+        for mail in new:
+            self._tell.say(f"mail to {mail.recipients}: {mail.subject}", style="magenta")
+            whole = any(subject in mail.subject for subject in _SHOWN_WHOLE)
+            self._tell.block(mail.text if whole else mail.text.strip().partition("\n\n")[0])
+        self._told += len(new)
+        return new
+
+
 class Follower:
     """One incident."""
 
-    def __init__(self, world: World, api: Api, tell: Teller, incident: dict[str, Any]) -> None:
-        self._world, self._api, self._tell = world, api, tell
+    def __init__(self, world: World, api: Api, tell: Teller, post: Post, incident: dict[str, Any]) -> None:
+        self._world, self._api, self._tell, self._post = world, api, tell, post
         self._path = f"/incidents/{incident['id']}"
         self._events = 0
         self._rounds = 0
@@ -41,6 +61,7 @@ class Follower:
             self._world.check()
             self.incident = self._api.get(self._path)
             self._tell_new()
+            self._post.tell_new()
             if reached(self.incident):
                 return self.incident
             if time.monotonic() > until:

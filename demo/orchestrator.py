@@ -1,7 +1,7 @@
 """What a small site without a cloud would have hostfence run at quarantine and release. A script: nothing imports it.
 
-``orchestrator.py FILE``: appends what it was told (JSON on standard input) to FILE as one line with a monotonic time, and
-says that it is done. The demo reads the file, and starts the machines elsewhere after a release, and only then.
+``orchestrator.py FILE``: appends what it was told (JSON on standard input) to FILE as one line with a monotonic time,
+and says that it is done. The demo reads the file, and starts the machines elsewhere after a release, and only then.
 """
 
 import json

@@ -1,0 +1,150 @@
+"""Holds the story to account: the BMCs' own logs, the mails that arrived, the incidents' ends; the table of times."""
+
+from itertools import pairwise
+from typing import Any
+
+from demo.api import Api, monotonic
+from demo.mail import read_mails
+from demo.setup import TIMES
+from demo.story import DYING, IDLE, REFUGE, Seen, orchestrator_calls, policy_waits
+from demo.tell import Teller
+from demo.world import World
+
+Facts = list[tuple[str, bool]]
+_HARMLESS = frozenset({"login", "logout", "status"})
+
+
+def facts(world: World, api: Api, seen: Seen) -> Facts:
+    """Everything the demo promises, and whether it is so."""
+    return [*_bmcs(world, seen), *_incidents(api, seen), *_mails(world), *_consequences(world, seen)]
+
+
+def show(found: Facts, tell: Teller) -> bool:
+    """Say them; true when all are good."""
+    tell.title("Asserted, from the BMCs' own logs, the mails and the REST interface")
+    for text, good in found:
+        tell.check(text, good=good)
+    return all(good for _, good in found)
+
+
+def times(world: World, seen: Seen, tell: Teller) -> None:
+    """From death to release, in seconds, beside what the settings alone make one wait."""
+    dead = _dead_rounds(seen)
+    proven = monotonic(seen.fenced["proof"]["proven_at"])
+    moments = [
+        ("death", seen.died_at),
+        ("suspected: incident opened", monotonic(seen.fenced["opened_at"])),
+        ("first dead round", monotonic(dead[0]["at"])),
+        ("last dead round", monotonic(dead[-1]["at"])),
+        ("intent stored", monotonic(seen.attempts[0]["intended_at"])),
+        ("off at the BMC, by its own log", _entries(world, DYING, "power_off")[0]["at"]),
+        ("off proven", proven),
+        ("released", monotonic(seen.fenced["released_at"])),
+    ]
+    steps = [0.0, *(after[1] - before[1] for before, after in pairwise(moments))]
+    rows = [(text, f"{at - seen.died_at:.1f}", f"+{step:.1f}") for (text, at), step in zip(moments, steps, strict=True)]
+    tell.table("Seconds from death to release", ("", "at", "step"), rows)
+    waits = policy_waits()
+    total = sum(seconds for _, seconds in waits)
+    took = proven - seen.died_at
+    listed = [(text, f"{seconds:.0f}", "") for text, seconds in waits]
+    listed.append(("sum of the settings' own waits", f"{total:.0f}", ""))
+    listed.append(("death to proof of off, as it was", f"{took:.1f}", f"{took - total:+.1f}: looking, asking, reading"))
+    tell.table("Beside what the settings alone make one wait", ("", "seconds", ""), listed)
+
+
+def _bmcs(world: World, seen: Seen) -> Facts:
+    offs, went_off = _entries(world, DYING, "off"), _entries(world, DYING, "power_off")
+    dead = _dead_rounds(seen)
+    needed = 1 + TIMES["additional_checks"]
+    others = [entry for name in (IDLE, REFUGE) for entry in _commands(world, name)]
+    return [
+        (
+            f"{DYING}'s BMC was told off exactly once, and nothing else",
+            [entry["what"] for entry in _commands(world, DYING)] == ["power_off", "off"],
+        ),
+        (
+            f"{DYING}'s BMC said on until then",
+            len(offs) == len(went_off) == 1 and abs(offs[0]["at"] - went_off[0]["at"]) < 1,
+        ),
+        (
+            f"no off before the last of {len(dead)} dead rounds (at least {needed} needed)",
+            len(dead) >= needed and bool(went_off) and went_off[0]["at"] > monotonic(dead[-1]["at"]),
+        ),
+        (f"the BMCs of {IDLE} and {REFUGE} were only ever read", not others),
+    ]
+
+
+def _incidents(api: Api, seen: Seen) -> Facts:
+    held, end = seen.held, seen.fenced
+    proven, released = end["proof"]["proven_at"] or "", end["released_at"] or ""
+    return [
+        ("hostfence's own watch opened both incidents", held["source"] == end["source"] == "watch"),
+        (
+            "with only the agent gone: held with agent_only, no command, recovered",
+            "agent_only" in held["reasons"]
+            and held["command"]["count"] == 0
+            and seen.recovered["state"] == "recovered",
+        ),
+        (
+            "the dead host's incident: fenced, one command, off proven, then released",
+            end["state"] == "fenced" and end["command"]["count"] == 1 and "" < proven <= released,
+        ),
+        (
+            f"{end['proof']['reads']} off reads in a row made the proof (at least {TIMES['off_reads']})",
+            end["proof"]["reads"] >= TIMES["off_reads"],
+        ),
+        (f"{IDLE}, idle all the time, and {REFUGE}: no incident", not api.incidents(IDLE) + api.incidents(REFUGE)),
+        (f"{DYING}: these two incidents and no other", len(api.incidents(DYING)) == 2),
+    ]
+
+
+def _mails(world: World) -> Facts:
+    mails = read_mails(world.mails)
+    wanted = [
+        ("held", "held", "heartbeat"),
+        ("back", "back", "nothing was done"),
+        ("fencing", "dead; power is being cut", "cutting its power"),
+        ("proof", "power proven off", "proven off"),
+        ("fenced", "fenced", "may run elsewhere"),
+    ]
+    told: Facts = []
+    for name, subject, text in wanted:
+        fitting = [mail for mail in mails if f"{DYING}: {subject}" in mail.subject]
+        good = len(fitting) == 1 and text in " ".join(fitting[0].text.split())
+        told.append((f"one mail told: {name}", good))
+    told.append((f"all {len(mails)} mails are about {DYING}", all(DYING in mail.subject for mail in mails)))
+    return told
+
+
+def _consequences(world: World, seen: Seen) -> Facts:
+    calls = {call["effect"]: call for call in orchestrator_calls(world.told_orchestrator)}
+    off = _entries(world, DYING, "power_off")
+    quarantined = calls.get("quarantine", {}).get("at", float("inf"))
+    released = calls.get("release", {}).get("at", 0.0)
+    proven = monotonic(seen.fenced["proof"]["proven_at"])
+    idle = {guest.name: guest.disk.stat().st_mtime_ns for guest in world.machines[IDLE].guests}
+    return [
+        ("quarantined before the power was cut", bool(off) and quarantined < off[0]["at"]),
+        ("released after the proof of off, never before", released >= proven),
+        (
+            f"{seen.living_before} process of {DYING} still ran before the off, none afterwards",
+            seen.living_before > 0 and not world.machines[DYING].living(),
+        ),
+        (f"its VMs run on {REFUGE}: no second copy held their disks", seen.started_elsewhere),
+        (f"the disks of {IDLE} were not written once", idle == seen.idle_disk_at),
+    ]
+
+
+def _dead_rounds(seen: Seen) -> list[dict[str, Any]]:
+    """Those that counted; looks after the command count nothing."""
+    intended = seen.attempts[0]["intended_at"] if seen.attempts else ""
+    return [one for one in seen.rounds if one["verdict"] == "dead" and one["counted"] and one["at"] <= intended]
+
+
+def _entries(world: World, name: str, what: str) -> list[dict[str, Any]]:
+    return [entry for entry in world.machines[name].bmc_entries() if entry["what"] == what]
+
+
+def _commands(world: World, name: str) -> list[dict[str, Any]]:
+    return [entry for entry in world.machines[name].bmc_entries() if entry["what"] not in _HARMLESS]
