@@ -81,6 +81,8 @@ class Worker:
         """Say it in the timeline once, and try again soon: a step that fails is not a state without a way out."""
         try:
             await _note_failure(step, error)
+        except LeaseLost:
+            log.info("lease lost, failure not noted", state=step.incident.state)
         except Exception:
             log.exception("could not note the failure")
 
