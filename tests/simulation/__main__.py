@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - a program for the terminal
 """``python -m tests.simulation --runs N --seed S``: run N random schedules; ``--replay SEED`` tells one as a story."""
 
 import argparse

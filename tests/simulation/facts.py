@@ -1,18 +1,20 @@
-"""What the referee knows: the truth, the store's tables, what every process was told, and when things were committed."""
+"""What the referee knows: the truth, the store's tables, what every process was told, when things were committed."""
 
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
 from controller.domain.evidence import Verdict
-from controller.domain.incident import Incident, State
+from controller.domain.incident import Incident
 from controller.domain.model import Attempt
 from controller.domain.policy import Policy
 from controller.services.policies import Policies
+from shared.enums import Reach
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.memory_tables import Tables
 from tests.simulation.ports import Heard
 from tests.simulation.process import Process
 from tests.simulation.universe import Universe
-from shared.enums import Reach
 
 COUNTS_AFTER_S = 3.0
 """What a process heard must be in the store by then: a poll has two seconds, its transaction none."""
@@ -53,6 +55,7 @@ class Breach:
     at: float
     said: str
 
+    @override
     def __str__(self) -> str:
         return f"rule {self.rule} at {self.at:.3f} s: {self.said}"
 
@@ -101,7 +104,7 @@ class Facts:
         return self.tables.incidents.get(incident_id) if incident_id else None
 
     def answered(self, host_id: str, *, after: float, by: str) -> Heard | None:
-        """An answer of the host's own agent that the engine must have known of: heard after ``after``, and stored since.
+        """An answer of the host's own agent that the engine must have known of: heard after ``after``, stored since.
 
         ``by``: the process that acts now. What another one heard counts when it went on to commit something.
         """

@@ -3,6 +3,8 @@
 import zlib
 from dataclasses import dataclass, field
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -13,6 +15,7 @@ class Entry:
     what: str
     said: str = ""
 
+    @override
     def __str__(self) -> str:
         return f"{self.at:9.3f}  {self.who:<10} {self.what}" + (f": {self.said}" if self.said else "")
 

@@ -1,4 +1,4 @@
-"""After all mishaps: everything is mended, people do what they can, and then a host that dies must be fenced in time."""
+"""After all mishaps everything is mended, people do what they can; then a host that dies must be fenced in time."""
 
 import asyncio
 from typing import TYPE_CHECKING

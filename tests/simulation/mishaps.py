@@ -28,6 +28,7 @@ class Mishaps:
     def __init__(self, simulation: "Simulation") -> None:
         self._sim = simulation
         self._u = simulation.universe
+        self.tasks: list[asyncio.Task[None]] = []
 
     def happen(self, mishap: Mishap) -> None:
         """Let it happen now."""
@@ -174,7 +175,7 @@ class Mishaps:
     def restart(self) -> None:
         """A rolling restart's SIGTERM."""
         for process in self._sim.alive()[:1]:
-            self._u.loop.create_task(process.stop(), name=f"stop-{process.name}")
+            self.tasks.append(self._u.loop.create_task(process.stop(), name=f"stop-{process.name}"))
 
     def second_controller(self) -> None:
         self._sim.start_process()
@@ -269,7 +270,8 @@ class Mishaps:
                 context = contextvars.copy_context()
                 context.run(CURRENT.set, process)
                 operator = self._sim.operators[process.name]
-                self._u.loop.create_task(self._request(what, request, operator), name=f"api-{what}", context=context)
+                asked = self._request(what, request, operator)
+                self.tasks.append(self._u.loop.create_task(asked, name=f"api-{what}", context=context))
                 return
 
     async def _request(self, what: str, request: Callable[[Operator], Awaitable[object]], operator: Operator) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from typing_extensions import override
+
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
@@ -12,6 +14,7 @@ class Mishap:
     kind: str
     args: tuple[Any, ...] = ()
 
+    @override
     def __str__(self) -> str:
         return f"{self.at:8.2f}  {self.kind}{self.args!r}"
 
@@ -61,6 +64,7 @@ class Plan:
     liveness: bool = False
     """After all mishaps everything is mended, one healthy host is killed, and it must be fenced in time."""
 
+    @override
     def __str__(self) -> str:
         head = (
             f"seed {self.seed}: {self.hosts}, {self.pools} pools, {self.controllers} controllers, "

@@ -45,6 +45,7 @@ class Process:
     database_gone: bool = False
     last_commit_at: float = 0.0
     points: set[str] = field(default_factory=set)
+    root: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self.resumed.set()
@@ -57,7 +58,8 @@ class Process:
         self.engine = Supervisor(world)
         context = contextvars.copy_context()
         context.run(CURRENT.set, self)
-        asyncio.get_running_loop().create_task(self._start(self.engine), name=f"start-{self.name}", context=context)
+        start = self._start(self.engine)
+        self.root = asyncio.get_running_loop().create_task(start, name=f"start-{self.name}", context=context)
 
     async def _start(self, engine: Supervisor) -> None:
         while True:

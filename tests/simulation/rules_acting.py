@@ -105,7 +105,7 @@ class ActingRules:
             f.breach("9", "a second off without a dead round in between")
 
     def _life(self, incident: Incident, newest: RoundAt, policy: Policy) -> None:
-        """Rules 3 and 10: enough complete answers, and no life that anybody could read for as long as the policy asks."""
+        """Rules 3 and 10: enough complete answers, and no readable life for as long as the policy asks."""
         f, host_id = self.facts, incident.host_id
         began = newest.at - policy.min_silence.total_seconds()
         sender = SENDER.get()
@@ -159,10 +159,8 @@ class ActingRules:
         if incident is None or incident.state is not State.RELEASING:
             f.breach("1", f"release of {host_id} while its incident is {incident and incident.state}")
             return
-        if incident.acknowledged is not None:
-            since = self._acknowledged_at(incident)
-        else:
-            since = self._proof(incident, host_id)
+        vouched = incident.acknowledged is not None
+        since = self._acknowledged_at(incident) if vouched else self._proof(host_id)
         heard = f.answered(host_id, after=since, by=process.name)
         if heard is not None:
             f.breach("1", f"release although {host_id} answered {heard.process.name} at {heard.at:.1f} s")
@@ -180,7 +178,7 @@ class ActingRules:
         steps = [e.at for e in f.universe.journal.entries if e.what == f"{incident.host_id} acknowledged"]
         return steps[-1] if steps else f.universe.now()
 
-    def _proof(self, incident: Incident, host_id: str) -> float:
+    def _proof(self, host_id: str) -> float:
         """Enough consecutive off reads after the last command, the newest young; returns when the first of them was."""
         f, now = self.facts, self.facts.universe.now()
         policy = f.policy(host_id)
@@ -197,7 +195,7 @@ class ActingRules:
             return now
         if now - off[0] > OFF_READ_WITHIN_S + SLACK_S:
             f.breach("1", f"release of {host_id} with its newest off read {now - off[0]:.1f} s old")
-        return off[-1]
+        return off[policy.off_reads - 1]
 
     def _truth(self, host_id: str) -> None:
         """The host must really be off; where it is not, an assumption of the design must have been broken."""

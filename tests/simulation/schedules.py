@@ -44,6 +44,16 @@ TRAPS = (
 )
 
 
+SITES: tuple[dict[str, tuple[str, ...]], ...] = (
+    {"c1": ("h1", "h2", "h3")},
+    {"c1": ("h1", "h2", "h3", "h4")},
+    {"c1": ("h1", "h2", "h3", "h4")},
+    {"c1": ("h1", "h2", "h3", "h4", "h5")},
+    {"c1": ("h1", "h2", "h3"), "c2": ("k1", "k2", "k3")},
+    {"c1": ("h1", "h2")},
+)
+
+
 def random_plan(seed: int) -> Plan:
     """The schedule of this seed; always the same one."""
     return _Dice(seed).plan()
@@ -57,16 +67,7 @@ class _Dice:
 
     def plan(self) -> Plan:
         rng = self._rng
-        self._hosts = rng.choice(
-            (
-                {"c1": ("h1", "h2", "h3")},
-                {"c1": ("h1", "h2", "h3", "h4")},
-                {"c1": ("h1", "h2", "h3", "h4")},
-                {"c1": ("h1", "h2", "h3", "h4", "h5")},
-                {"c1": ("h1", "h2", "h3"), "c2": ("k1", "k2", "k3")},
-                {"c1": ("h1", "h2")},
-            )
-        )
+        self._hosts = rng.choice(SITES)
         self._everybody = [h for hosts in self._hosts.values() for h in hosts]
         self._pools = rng.choice((1, 1, 2))
         mishaps: list[Mishap] = []
@@ -130,8 +131,7 @@ class _Dice:
             case _:
                 death = Mishap(at, kind, (host,))
         mishaps = [death]
-        for _ in range(rng.choice((0, 1, 1, 2))):
-            mishaps.append(self._around(host, at + rng.uniform(-10, 110)))
+        mishaps += [self._around(host, at + rng.uniform(-10, 110)) for _ in range(rng.choice((0, 1, 1, 2)))]
         if rng.random() < 0.08:
             mishaps += [
                 Mishap(at + rng.uniform(0, 3), "hang", (other,)) for other in self._everybody if rng.random() < 0.7

@@ -161,7 +161,7 @@ class Simulation:
 
     async def run(self) -> None:
         """From the first start to the end of the plan, or to the first broken rule."""
-        self.universe.loop.set_task_factory(task_factory)
+        self.universe.loop.set_task_factory(task_factory)  # type: ignore[arg-type]
         await self.build()
         for _ in range(self.plan.controllers):
             self.start_process()

@@ -7,7 +7,7 @@ import asyncio
 import bisect
 import random
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -42,8 +42,11 @@ class CloudTruth:
 class Wires(FakePower):
     """The power world, telling the referee of every command at the instant it takes effect."""
 
-    on_command: Callable[[Entry], None] | None = None
-    overlapping_commands = 0
+    def __init__(self, *, clock: Callable[[], float], sleep: Callable[[float], Awaitable[object]]) -> None:
+        super().__init__(clock=clock, sleep=sleep)
+        self.on_command: Callable[[Entry], None] | None = None
+        self.overlapping_commands = 0
+        self._commanding: list[str] = []
 
     @override
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
@@ -54,10 +57,6 @@ class Wires(FakePower):
             return await super().act(target, action, deadline_s=deadline_s, not_after=not_after)
         finally:
             self._commanding.remove(target.identity)
-
-    @property
-    def _commanding(self) -> list[str]:
-        return self.__dict__.setdefault("commanding", [])
 
     @override
     def _note(
