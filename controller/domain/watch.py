@@ -13,6 +13,9 @@ from controller.domain.policy import Policy
 from controller.domain.reasons import Reason
 from shared.enums import Reach
 
+BEATS_MISSED = 3
+"""A heartbeat that has been still for longer than this many of its intervals is not said to move, though it may yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSeen:
@@ -108,7 +111,7 @@ def suspect(host_id: str, track: Track, seen: Seen, policy: Policy, *, at: float
         return None
     last = track.last_life()
     silent_for = at - (last if last is not None else track.tracked_since)
-    moving = beat_for is not None and not beat_silent
+    moving = beat_for is not None and beat_for <= BEATS_MISSED * policy.heartbeat_interval.total_seconds()
     reasons = (Reason.AGENT_ONLY,) if moving else ()
     return Suspicion(host_id=host_id, silent_for=silent_for, reasons=reasons)
 

@@ -124,7 +124,7 @@ class Watcher:
     async def _open(self, host: Host, suspicion: Suspicion, now: datetime) -> None:
         note = f"silent for {suspicion.silent_for:.0f} s"
         if Reason.AGENT_ONLY in suspicion.reasons:
-            note += ", while its heartbeat moves"
+            note = "its agent does not answer, while its heartbeat moves"
         result = await open_incident(
             self.world,
             host,

@@ -89,6 +89,12 @@ def test_an_agent_gone_while_the_heartbeat_moves_is_told_as_such() -> None:
     assert found.silent_for == 2.0
 
 
+def test_a_heartbeat_still_for_more_than_three_beats_is_not_said_to_move() -> None:
+    found = suspected(Track(answered_at=100.0, beat_at=104.9), at=120.0)
+    assert found is not None
+    assert found.reasons == ()
+
+
 @pytest.mark.parametrize("at", [19.0, 20.0])
 def test_a_host_never_seen_alive_is_suspected_only_after_the_time_out(at: float) -> None:
     found = suspected(Track(tracked_since=0.0), at=at)
