@@ -4,6 +4,7 @@ Carries rules 2, 3 and 10 by handing what was seen to the pure core and followin
 """
 
 from dataclasses import replace
+from datetime import timedelta
 
 from controller.domain import notices
 from controller.domain.decision import Decision, Verb, decide, is_back, wants_quarantine
@@ -45,7 +46,9 @@ async def run(step: Step) -> None:
             refused=refused,
             now=claimed.now,
         )
-        await _follow(claimed, incident, decision)
+        # The interval is from look to look: a host that answers nobody makes each look last until its deadline.
+        looked_for = timedelta(seconds=step.world.clock.boottime() - step.leased_at)
+        await _follow(claimed, incident, decision, looked_for)
 
 
 async def refused_now(change: Change, incident: Incident, scene: Scene, cloud: CloudSays) -> tuple[Reason, ...]:
@@ -73,7 +76,7 @@ async def tell_elsewhere(change: Change, incident: Incident, facts: RoundFacts) 
     return replace(incident, told=incident.told | {Reason.PLACED_ELSEWHERE})
 
 
-async def _follow(claimed: Claimed, incident: Incident, decision: Decision) -> None:
+async def _follow(claimed: Claimed, incident: Incident, decision: Decision, looked_for: timedelta) -> None:
     change = claimed.change
     match decision.verb:
         case Verb.RECOVER:
@@ -89,7 +92,7 @@ async def _follow(claimed: Claimed, incident: Incident, decision: Decision) -> N
             claimed.incident = replace(
                 incident,
                 reasons=decision.reasons,
-                next_step_at=change.now + change.policy.check_interval,
+                next_step_at=change.now + max(timedelta(0), change.policy.check_interval - looked_for),
             )
         case Verb.FENCE:
             claimed.incident = await change.move(
