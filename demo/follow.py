@@ -27,7 +27,7 @@ _STATES = {
 
 
 class Post:
-    """Tells each mail once, when it arrives: the first of a kind of decision as a whole, others by what they say first."""
+    """Tells each mail once, when it arrives: the most telling ones as a whole, the others by what they say first."""
 
     def __init__(self, world: World, tell: Teller) -> None:
         self._folder, self._tell = world.mails, tell

@@ -1,7 +1,7 @@
 """What runs on a demo host: a "virtual machine" on its disk file, or the host's "kernel". A script: nothing imports it.
 
 ``guest.py vm busy|idle DISK`` opens the disk and holds a lock on it, so that a second copy of the machine anywhere is
-an error one sees. A busy one writes and syncs twice a second; an idle one writes nothing at all, as real idle guests do.
+an error one sees. A busy one writes and syncs twice a second; an idle one writes nothing at all, as real ones do.
 ``guest.py kernel`` does nothing for as long as its host has power.
 """
 

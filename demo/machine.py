@@ -100,7 +100,7 @@ class Machine:
         self._running.pop(name).kill()
 
     def lose_power(self) -> None:
-        """Everything stops without a word, and nobody answers at its address; the power stays on, as a hung host's does."""
+        """Everything stops without a word and nobody answers at its address; the power stays on, as in a hung host."""
         for name in ("serve", "heartbeat", *(guest.name for guest in self.guests)):
             self.kill(name)
         self._hole = BlackHole(self.address, self.port)
