@@ -5,7 +5,9 @@ never a silence;
 a mere TCP answer is a living kernel, and only a time-out or *unreachable* is none.
 """
 
+import asyncio
 import errno
+import ipaddress
 import secrets
 import time
 from typing import TypeVar
@@ -39,6 +41,9 @@ UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.EHOSTDOWN})
 
 ANSWER_SHARE = 0.85
 """Of the deadline that the agent may use; the rest is the way."""
+
+GRACE_S = 0.5
+"""After the deadline, for the phase that ran into it to say which one it was; a trickled answer is cut off then."""
 
 
 class AgentFault(Exception):  # noqa: N818 - a value that travels a few lines, not an API
@@ -93,22 +98,46 @@ class HttpAgents:
     async def _post(self, host: Host, path: str, request: Request, kind: type[A], deadline_s: float) -> A:
         address = f"[{host.address}]" if ":" in host.address else host.address
         try:
-            response = await self._client.post(
-                f"{self._scheme}://{address}:{host.agent_port}{path}",
-                content=request.model_dump_json(),
-                headers={
-                    "Authorization": f"Bearer {host.agent_token}",
-                    "Content-Type": "application/json",
-                },
-                timeout=deadline_s,
-            )
+            async with asyncio.timeout(deadline_s + GRACE_S) as limit:
+                await _resolves(host.address, within_s=deadline_s / 2)
+                left = (limit.when() or 0.0) - GRACE_S - asyncio.get_running_loop().time()
+                response = await self._client.post(
+                    f"{self._scheme}://{address}:{host.agent_port}{path}",
+                    content=request.model_dump_json(),
+                    headers={
+                        "Authorization": f"Bearer {host.agent_token}",
+                        "Content-Type": "application/json",
+                    },
+                    timeout=left,
+                )
         except httpx.HTTPError as error:
             raise _fault_of(error) from error
+        except TimeoutError as error:
+            raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, "no whole answer by the deadline") from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            # An address or a token that no request can carry: this controller's own trouble.
+            raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, f"could not be asked: {error}"[:200]) from error
         if response.status_code != httpx.codes.OK:
             reason = Reason.WITNESS_INCOMPATIBLE if response.status_code < 500 else Reason.WITNESS_SILENT
             # A process that answers HTTP on the agent's port is life of a kernel, whatever it says.
             raise AgentFault(Reach.KERNEL_ANSWERS, reason, f"HTTP {response.status_code}: {response.text[:200]}")
         return _checked(host, request, response, kind)
+
+
+async def _resolves(address: str, *, within_s: float) -> None:
+    """Raise unless the name resolves: otherwise a resolver that hangs looks like a host that does not answer."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        pass
+    else:
+        return
+    try:
+        async with asyncio.timeout(within_s):
+            await asyncio.get_running_loop().getaddrinfo(address, None)
+    except (OSError, UnicodeError) as error:
+        msg = f"the name {address!r} could not be resolved: {error}"[:200]
+        raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, msg) from error
 
 
 def _checked(host: Host, request: Request, response: httpx.Response, kind: type[A]) -> A:
