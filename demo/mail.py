@@ -34,7 +34,8 @@ def _parse(raw: bytes) -> Mail:
     if not isinstance(message, EmailMessage):
         raise TypeError("the default policy makes EmailMessage")
     body = message.get_body(("plain",))
-    return Mail(str(message["to"]), str(message["subject"]), body.get_content() if body else "")
+    text = body.get_content() if body else ""
+    return Mail(str(message["to"]), str(message["subject"]), text.replace("\r\n", "\n"))
 
 
 class _Catcher:
