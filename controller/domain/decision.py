@@ -76,7 +76,7 @@ def _found_dead(incident: Incident, policy: Policy, refused: tuple[Reason, ...],
                 return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.OBSERVE_MODE))
             reasons = (Reason.HOST_DEAD, Reason.ACTION_BLINK)
             return Decision(verb=Verb.NOTIFY, reasons=reasons, action=Action.BLINK)
-        case Action.OFF | Action.REBOOT:
+        case Action.OFF | Action.REBOOT:  # pragma: no branch - the last one; mypy checks that none is missing
             return _fence_or_not(incident, policy, refused, now)
 
 

@@ -43,7 +43,7 @@ def note_read(proof: Proof, reading: PowerReading, *, at: datetime, standing: St
             return _void(replace(seen, unreachable_at=at))
         case PowerState.ON:
             return _void(seen)
-        case PowerState.OFF:
+        case PowerState.OFF:  # pragma: no branch - the last one; mypy checks that none is missing
             if why_off_does_not_count(seen, at=at, standing=standing, policy=policy):
                 return _void(seen)
             return _one_more_off(seen, at=at, policy=policy)

@@ -36,7 +36,7 @@ def count(tally: Tally, verdict: Verdict, *, at: datetime, interval: timedelta) 
             return Tally()
         case Verdict.INCONCLUSIVE:
             return tally
-        case Verdict.DEAD:
+        case Verdict.DEAD:  # pragma: no branch - the last one; mypy checks that none is missing
             if tally.last_at is None or not (timedelta(0) < at - tally.last_at <= GAP_IN_INTERVALS * interval):
                 return Tally(dead=1, first_at=at, last_at=at)
             return replace(tally, dead=tally.dead + 1, last_at=at)
