@@ -153,6 +153,12 @@ def test_the_first_reading_is_a_baseline_and_no_silence() -> None:
     assert judgement.memory["w1"].files[DISK] == file_state()
 
 
+def test_one_disk_without_an_earlier_reading_is_no_silence() -> None:
+    judgement = judged([report("w1"), report("w2")], before=memories("w1", "w2", files={}))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert Reason.NO_BASELINE in judgement.reasons
+
+
 def test_another_inode_is_unknown_once_and_then_the_new_baseline() -> None:
     replaced = seen_by_both(readings=(reading(inode=12, mtime_ns=MTIME_NS + 5),))
     first = judged(replaced)
@@ -251,6 +257,13 @@ def test_a_heartbeat_on_a_pool_that_holds_no_disk_is_life_too() -> None:
     assert judgement.verdict is Verdict.ALIVE
     still = pool_view(OTHER_ROOT, subject=beat(counter=3))
     assert judged(seen_by_both(pools=(pool_view(), still)), before=before).verdict is Verdict.DEAD
+
+
+def test_what_was_last_good_beside_unknown_is_not_life() -> None:
+    """An agent that cannot read a heartbeat tells what it read last; that may be news, but it is no look."""
+    judgement = with_subject(replace(unknown_beat(), counter=COUNTER + 1))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.memory["w1"].beats == {ROOT: (SUBJECT_BOOT, COUNTER)}
 
 
 def test_an_orderly_stop_is_neither_life_nor_death() -> None:
@@ -358,7 +371,7 @@ def test_the_control_must_hold_in_the_very_interval_that_is_judged() -> None:
 
 @pytest.mark.parametrize("code", list(ReadingCode))
 def test_a_pool_that_could_not_be_looked_at_is_unknown(code: ReadingCode) -> None:
-    judgement = judged(seen_by_both(readings=(), pools=(pool_view(code=code, detail="stuck"),)))
+    judgement = judged(seen_by_both(pools=(pool_view(code=code, detail="stuck"),)))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert Reason.STORAGE_UNREADABLE in judgement.reasons
     assert judgement.findings[0].detail == "stuck"
@@ -379,6 +392,14 @@ def test_every_pool_that_holds_a_disk_must_be_covered() -> None:
     judgement = judged(facts(disks=both))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert Reason.POOL_NOT_COVERED in judgement.reasons
+
+
+def test_a_report_names_the_pools_it_found_conclusively_silent_and_no_others() -> None:
+    other = f"{OTHER_ROOT}/d2"
+    half = report("w1", pools=(pool_view(), pool_view(OTHER_ROOT)), readings=(reading(), unread(other)))
+    [finding] = judged(facts(half, disks=disk_list(DISK, other))).findings
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.covers == (ROOT,)
 
 
 def test_a_host_without_disks_is_judged_by_its_heartbeat_on_all_checkable_pools() -> None:

@@ -72,6 +72,8 @@ def test_an_off_from_a_device_that_never_read_on_while_the_host_lived_does_not_c
     never = reads((OFF, 0), (OFF, 2), (OFF, 4), (OFF, 6), standing=UNTRUSTED)
     assert never.proven_at is None
     assert never.reads == 0
+    swapped = reads((OFF, 2), proof=reads((OFF, 0)), standing=UNTRUSTED)
+    assert reads((OFF, 4), (OFF, 6), proof=swapped).proven_at is None  # it was another device for a moment
     both = why_off_does_not_count(Proof(unreachable_at=T0), at=T0, standing=UNTRUSTED, policy=policy())
     assert both == (Reason.BMC_UNPROVEN, Reason.BMC_SETTLING)
 

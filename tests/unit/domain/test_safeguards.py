@@ -232,7 +232,8 @@ def test_an_intent_from_the_future_still_counts() -> None:
 
 def test_retries_of_one_incident_share_its_slot_and_its_own_is_not_counted_against_it() -> None:
     assert refused(attempts=taken_down(5, incident_id="one other")) == ()
-    assert refused(attempts=taken_down(5, incident_id="i1")) == ()
+    assert refused(attempts=taken_down(5, incident_id="i1"), under=policy(max_actions=1)) == ()
+    assert refused(attempts=taken_down(5, incident_id="i2"), under=policy(max_actions=1)) == (Reason.CAP_REACHED,)
 
 
 def test_a_persons_commands_count_each_and_those_without_a_slot_do_not() -> None:
@@ -308,6 +309,8 @@ def test_hosts_in_maintenance_or_excluded_or_elsewhere_are_not_counted() -> None
     resting = tuple(replace(h, maintenance=True) if h.id in {"h7", "h8"} else h for h in HOSTS)
     assert refused(under=calm, hosts=resting, incidents=suspects(3)) == ()
     assert refused(under=calm, hosts=resting, incidents=suspects(4)) == (Reason.CLUSTER_UNHEALTHY,)
+    left_out = tuple(replace(h, excluded=True) if h.id in {"h7", "h8"} else h for h in HOSTS)
+    assert refused(under=calm, hosts=left_out, incidents=suspects(4)) == (Reason.CLUSTER_UNHEALTHY,)
     closed = suspects(5, state=State.RECOVERED)
     assert refused(under=calm, incidents=closed) == ()
     assert refused(under=calm, healths={"h1": seen_on(), "far": seen_on("far", fenced_by="x")}) == ()
@@ -337,8 +340,8 @@ def test_a_cloud_that_cannot_be_asked_holds() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        attempt(incident_id=None, cluster_id="c2"),
-        attempt(incident_id="other", cluster_id="c2"),
+        attempt(incident_id=None, cluster_id="c2", bmc_identity="ipmi://before:623/"),
+        attempt(incident_id="other", cluster_id="c2", bmc_identity="ipmi://before:623/"),
         attempt(incident_id="other", host_id="far", cluster_id="c2", bmc_identity=IDENTITY),
     ],
     ids=["a-persons-for-this-host", "of-another-incident", "for-this-device"],
