@@ -86,7 +86,7 @@ class Operator:
             if current.state is not State.HELD:
                 raise _wrong_state(current, "acknowledged", "once it is held")
             ack = Acknowledgement(by=actor, at=change.now, reason=reason)
-            # What this look saw is the measure from now on: only what moves after the acknowledgement speaks against it.
+            # What this look saw is the measure from now on: only what moves after it speaks against the word.
             current = replace(current, acknowledged=ack, sticky=frozenset(), memory=judgement.memory)
             moved = await change.move(
                 current,
