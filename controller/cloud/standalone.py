@@ -3,8 +3,8 @@
 Effects are an operator's command, a webhook, or nothing.
 
 A command gets JSON on stdin (``{"effect", "host", "address", "external_id", "vms"}``) and answers with its exit code;
-JSON on stdout may name ``not_started`` VMs and what to restore (``earlier``). A webhook gets the same JSON by POST;
-2xx is done.
+JSON on stdout may name ``not_started`` VMs and what to restore (``earlier``). What it leaves running in its process
+group is ended with it: hand longer work to a service manager. A webhook gets the same JSON by POST; 2xx is done.
 """
 
 import asyncio
@@ -12,17 +12,23 @@ import json
 import os
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
 from controller.cloud.base import EffectResult
+from controller.cloud.hook_output import Output
 from controller.domain.evidence import CloudSays, DiskList, DiskTarget
 from controller.domain.model import Host, Pool, PoolKind, Vm
 
-LONGEST_S = 20.0
-KEPT_OUTPUT = 64 * 1024
+LONGEST_S = 15.0
+"""Command and webhook together: with the look before it, a release stays within its step's lease."""
+
+LAST_WORDS_S = 0.5
+"""After a command has ended, for what it wrote to arrive; a child it left behind may hold the pipe open for ever."""
+
 SAID = 500
 
 
@@ -46,11 +52,12 @@ class Hooks:
 class Standalone:
     """Implements :class:`controller.cloud.base.Cloud`."""
 
-    def __init__(self, inventory: Inventory, hooks: Hooks) -> None:
+    def __init__(self, inventory: Inventory, hooks: Hooks, *, longest_s: float = LONGEST_S) -> None:
         """``inventory``: what runs on a host, and the pools it sees; raises nothing."""
         self._inventory = inventory
         self._hooks = hooks
-        self._client = httpx.AsyncClient(trust_env=False, timeout=LONGEST_S)
+        self._longest_s = longest_s
+        self._client = httpx.AsyncClient(trust_env=False, timeout=longest_s)
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -90,12 +97,13 @@ class Standalone:
         }
         command = self._hooks.commands.get(effect)
         said, answer = f"nothing to do for {effect}", dict[str, Any]()
+        until = asyncio.get_running_loop().time() + self._longest_s
         if command:
-            done, said, answer = await _run(command, json.dumps(told).encode())
+            done, said, answer = await _run(command, json.dumps(told).encode(), until=until)
             if not done:
                 return EffectResult(done=False, said=said)
         if self._hooks.webhook:
-            done, said = await self._call(told)
+            done, said = await self._call(told, until=until)
             if not done:
                 return EffectResult(done=False, said=said)
         names = answer.get("not_started", [])
@@ -106,12 +114,16 @@ class Standalone:
             not_started=tuple(str(n) for n in names) if isinstance(names, list) else (),
         )
 
-    async def _call(self, told: dict[str, Any]) -> tuple[bool, str]:
+    async def _call(self, told: dict[str, Any], *, until: float) -> tuple[bool, str]:
+        """Only the status counts: the body is not waited for."""
         try:
-            response = await self._client.post(self._hooks.webhook, json=told)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout_at(until):
+                async with self._client.stream("POST", self._hooks.webhook, json=told) as response:
+                    return response.is_success, f"webhook: HTTP {response.status_code}"
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             return False, f"webhook: {type(error).__name__}: {error}"[:SAID]
-        return response.is_success, f"webhook: HTTP {response.status_code}"
+        except TimeoutError:
+            return False, "webhook: no answer in time"
 
 
 def disk_list(vms: list[Vm], pools: list[Pool]) -> DiskList:
@@ -135,35 +147,44 @@ def disk_list(vms: list[Vm], pools: list[Pool]) -> DiskList:
     )
 
 
-async def _run(command: tuple[str, ...], told: bytes) -> tuple[bool, str, dict[str, Any]]:
-    """Run one hook in a process group of its own; nothing of it outlives the deadline."""
-    try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-            env={"PATH": os.defpath, "LANG": "C", "LC_ALL": "C"},
-        )
-    except OSError as error:
-        return False, f"{command[0]}: {error.strerror}", {}
-    try:
-        async with asyncio.timeout(LONGEST_S):
-            output, _ = await process.communicate(told)
-    except TimeoutError:
-        _kill(process.pid)
-        return False, f"{command[0]}: no answer within {LONGEST_S:.0f} s", {}
-    text = output[:KEPT_OUTPUT].decode(errors="replace").strip()
-    said = f"{command[0]}: exit {process.returncode}" + (f": {text[:SAID]}" if text else "")
-    return process.returncode == 0, said, _json(text)
+async def _run(command: tuple[str, ...], told: bytes, *, until: float) -> tuple[bool, str, dict[str, Any]]:
+    """Run one hook in a process group of its own, of which nothing outlives this call."""
+    with Output() as out, Output() as err, os.fdopen(os.memfd_create("hook"), "w+b") as stdin:
+        stdin.write(told)
+        stdin.seek(0)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=stdin,
+                stdout=await out.open(),
+                stderr=await err.open(),
+                start_new_session=True,
+                env={"PATH": os.defpath, "LANG": "C", "LC_ALL": "C"},
+            )
+        except OSError as error:
+            return False, f"{command[0]}: {error.strerror}", {}
+        out.started()
+        err.started()
+        try:
+            async with asyncio.timeout_at(until):
+                await process.wait()
+            await asyncio.wait([out.ended, err.ended], timeout=LAST_WORDS_S)
+        except TimeoutError:
+            return False, f"{command[0]}: no answer in time", {}
+        finally:
+            await _end(process)
+        text = " ".join(t for t in (out.text(), err.text()) if t)
+        said = f"{command[0]}: exit {process.returncode}" + (f": {text[:SAID]}" if text else "")
+        return process.returncode == 0, said, _json(out.text())
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill the whole group and wait a moment for the command itself."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS_S):
+            await process.wait()
 
 
 def _json(text: str) -> dict[str, Any]:
