@@ -117,14 +117,15 @@ def suspect(host_id: str, track: Track, seen: Seen, policy: Policy, *, at: float
 
 
 def vanished(
-    seen: Iterable[Seen], *, but: str, command_age: float, before: float, answering: frozenset[str]
+    seen: Iterable[Seen], *, but: str, command_age: float, within: float, interval: float, answering: frozenset[str]
 ) -> tuple[str, ...]:
-    """Hosts whose heartbeat moved shortly before a power command to ``but`` and not since.
+    """Hosts whose heartbeat stopped about when a power command was sent to ``but``: the BMC may be theirs.
 
-    The BMC may be another machine's.
+    A heartbeat is written every ``interval`` seconds and sampled as often. So one written before the command may be
+    seen moving after it, and one has stopped only once it has not moved for longer than two of them.
 
-    ``command_age``: seconds since the command was sent; ``before``: how long before it a heartbeat counts as having
-    lived; ``answering``: hosts whose agent answers now (they live).
+    ``command_age``: seconds since the command was sent; ``within``: how far from it the last movement may lie, before
+    or after; ``answering``: hosts whose agent answers now (they live).
     """
     newest: dict[str, float] = {}
     for witness in seen:
@@ -136,6 +137,6 @@ def vanished(
         sorted(
             host_id
             for host_id, age in newest.items()
-            if host_id != but and host_id not in answering and command_age < age <= command_age + before
+            if host_id != but and host_id not in answering and age > 2 * interval and abs(age - command_age) <= within
         )
     )

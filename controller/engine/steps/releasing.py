@@ -20,7 +20,7 @@ from controller.domain.proof import Standing, fresh, note_read
 from controller.domain.reasons import LIFE, Reason
 from controller.domain.safeguards import SYSTEM, bmc_seen_on
 from controller.domain.watch import Seen, vanished
-from controller.engine.step import Claimed, Step
+from controller.engine.step import Claimed, LeaseLost, Step
 from controller.engine.steps.verifying import life_since
 from controller.services.look import deadline_s, look
 from controller.services.rounds import judged, keep_round
@@ -29,10 +29,8 @@ from controller.services.transition import Change
 
 OFF_READ_WITHIN = timedelta(seconds=30)
 POWER_ON_GIVES_UP_AFTER = timedelta(minutes=10)
-LIVED_BEFORE = timedelta(seconds=60)
-"""A heartbeat that moved within this before the command and not since belongs to a host that may have been hit
-instead.
-"""
+RELEASE_WITHIN_S = 5.0
+"""A release is not begun later than this after its look: a process that was stopped meanwhile must look again."""
 
 
 async def run(step: Step) -> None:
@@ -40,9 +38,12 @@ async def run(step: Step) -> None:
     scene = await step.scene()
     facts = await look(step.world, scene, number=step.incident.rounds + 1)
     others = await _watch_others(step, scene)
+    looked_at = step.world.clock.boottime()
     effect = await _intend(step, scene, facts, others)
     if effect is None:
         return
+    if step.world.clock.boottime() > min(looked_at + RELEASE_WITHIN_S, step.lease_ends()):
+        raise LeaseLost
     result = await step.world.cloud.release(scene.host, step.incident.vms)
     await _keep_result(step, scene, effect, result)
 
@@ -64,14 +65,18 @@ async def _intend(step: Step, scene: Scene, facts: RoundFacts, others: tuple[See
             await contradicted(claimed, incident, (Reason.CONTRADICTION, *life))
             return None
         gone = _vanished(incident, others, scene.policy, now=claimed.now)
-        if gone is not None and gone[1]:
-            await _stop_everything(claimed, incident, gone[0])
+        known = _window_is_over(incident, scene.policy, now=claimed.now)
+        if gone and known:
+            await _stop_everything(claimed, incident, gone)
             return None
         wait = _why_wait(incident, facts, judgement.verdict, judgement.reasons, claimed.now)
-        if gone is not None:
+        if gone:
             wait = (*wait, Reason.OTHER_HOST_VANISHED)
         if wait:
             await _wait(claimed, incident, wait, scene.policy)
+            return None
+        if not known:
+            claimed.incident = replace(incident, next_step_at=claimed.now + scene.policy.read_spacing)
             return None
         claimed.incident = replace(incident, next_step_at=claimed.now)
         claimed.ends = False
@@ -154,24 +159,24 @@ async def _pause(change: Change, level: Level, owner_id: str, reason: Reason) ->
     )
 
 
-def _vanished(
-    incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime
-) -> tuple[tuple[str, ...], bool] | None:
-    """(hosts, sure): hosts that fell silent with the command; sure once the window is over.
-
-    None: all others live on.
-    """
+def _vanished(incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime) -> tuple[str, ...]:
+    """Hosts that fell silent with the command, as far as can be told now."""
     if incident.command.last_at is None:
-        return None
-    age = now - incident.command.last_at
-    hosts = vanished(
+        return ()
+    return vanished(
         others,
         but=incident.host_id,
-        command_age=age.total_seconds(),
-        before=LIVED_BEFORE.total_seconds(),
+        command_age=(now - incident.command.last_at).total_seconds(),
+        within=policy.vanish_window.total_seconds(),
+        interval=policy.heartbeat_interval.total_seconds(),
         answering=frozenset(s.host_id for s in others if s.answered),
     )
-    return (hosts, age > policy.vanish_window) if hosts else None
+
+
+def _window_is_over(incident: Incident, policy: Policy, *, now: datetime) -> bool:
+    """Only then is it known whether another host fell silent with the command: beats are sampled an interval late."""
+    sent = incident.command.last_at
+    return sent is None or now - sent > policy.vanish_window + policy.heartbeat_interval
 
 
 async def _keep_result(step: Step, scene: Scene, effect: Effect, result: EffectResult) -> None:

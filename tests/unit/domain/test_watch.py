@@ -118,11 +118,19 @@ def test_where_the_monotonic_clock_begins_does_not_matter(start: float, answered
 def gone(
     *seen: Seen, command_age: float = 10.0, answering: frozenset[str] = frozenset(), **kwargs: Any
 ) -> tuple[str, ...]:
-    return vanished(seen, but="h1", command_age=command_age, before=30.0, answering=answering, **kwargs)
+    return vanished(seen, but="h1", command_age=command_age, within=15.0, interval=3.0, answering=answering, **kwargs)
 
 
 def test_a_host_that_beat_before_the_command_and_not_since_has_vanished() -> None:
     assert gone(witness(h2=12.0)) == ("h2",)
+
+
+def test_a_last_beat_that_was_sampled_only_after_the_command_is_no_life_since() -> None:
+    assert gone(witness(h2=8.0)) == ("h2",)
+
+
+def test_a_heartbeat_between_two_beats_has_not_stopped() -> None:
+    assert gone(witness(h2=6.0)) == ()
 
 
 def test_the_host_that_was_to_be_cut_is_left_out() -> None:
@@ -130,7 +138,7 @@ def test_the_host_that_was_to_be_cut_is_left_out() -> None:
 
 
 def test_a_heartbeat_since_the_command_is_life_whoever_saw_it() -> None:
-    assert gone(witness("w1", h2=12.0), witness("w2", h2=10.0)) == ()
+    assert gone(witness("w1", h2=12.0), witness("w2", h2=5.0)) == ()
     assert gone(witness("w1", h2=3.0), witness("w2", h2=12.0)) == ()
 
 
@@ -139,8 +147,8 @@ def test_a_host_whose_agent_answers_has_not_vanished() -> None:
 
 
 def test_a_host_long_silent_before_the_command_has_nothing_to_do_with_it() -> None:
-    assert gone(witness(h2=40.0)) == ("h2",)
-    assert gone(witness(h2=40.1)) == ()
+    assert gone(witness(h2=25.0)) == ("h2",)
+    assert gone(witness(h2=25.1)) == ()
 
 
 def test_a_host_whose_heartbeat_was_never_seen_moving_is_unknown_and_not_vanished() -> None:
