@@ -59,13 +59,13 @@ class SimCloud:
         return await self._effect(EffectKind.RELEASE, host)
 
     async def _effect(self, kind: EffectKind, host: Host) -> EffectResult:
-        await self._process.point(f"cloud {kind}")
+        self._process.spring(f"cloud {kind}")
         cloud = self._universe.cloud
         if cloud.effects_fail or cloud.unreachable:
             await asyncio.sleep(0.5)
             return EffectResult(done=False, said="the cloud does not answer")
         await asyncio.sleep(0.05)
-        await self._process.point(f"cloud {kind} sent")
+        self._process.spring(f"cloud {kind} sent")  # on its way: stopping the process does not stop it
         self._on_effect(self._process, kind, host.id)
         not_started = self._do(kind, host)
         await asyncio.sleep(0.05)

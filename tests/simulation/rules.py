@@ -106,7 +106,7 @@ class Referee:
     def _proven(self, incident: Incident) -> None:
         """Rule 6: a proof is made of enough *off* reads after the command, never of an answer."""
         f = self.facts
-        sent = [at for at, a in f.sent if a.host_id == incident.host_id]
+        sent = [at for at, a in f.sent if a.incident_id == incident.id]
         reads = f.universe.reads_of(incident.host_id, since=sent[-1] if sent else float("-inf"))
         needed = f.policy(incident.host_id).off_reads
         last = [state for _, state, _ in reads[-needed:]]

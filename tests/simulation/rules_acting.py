@@ -114,7 +114,8 @@ class ActingRules:
             f.breach("10", f"{host_id} answered {heard.process.name} at {heard.at:.1f} s and is cut all the same")
         look = f.asked(host_id, by=sender, since=newest.at - 10.5, until=newest.at)
         for answer in look:
-            if answer.moved_at > began:
+            # A witness that could not read for a while sees the last beat late: both must say so.
+            if answer.moved_at > began and self._beat_since(host_id, began):
                 f.breach("10", f"{answer.witness_id} saw the heartbeat move at {answer.moved_at:.1f} s")
             if answer.reach is not Reach.NO_ANSWER:
                 f.breach("10", f"{answer.witness_id} got {answer.reach} from {host_id}")
@@ -126,6 +127,10 @@ class ActingRules:
                 file = f.universe.pools[guest.pool_id].files[guest.path]
                 if began < file.written_at <= newest.at - 10.5:
                     f.breach("10", f"{guest.path} was written at {file.written_at:.1f} s")
+
+    def _beat_since(self, host_id: str, since: float) -> bool:
+        u = self.facts.universe
+        return any(u.beat_between(host_id, pool_id, since, u.now()) for pool_id in u.pools)
 
     def on_intent(self, attempt: Attempt) -> None:
         """At the commit of an automatic power-down's intent: armed, not paused."""
@@ -160,12 +165,13 @@ class ActingRules:
             f.breach("1", f"release of {host_id} while its incident is {incident and incident.state}")
             return
         vouched = incident.acknowledged is not None
-        since = self._acknowledged_at(incident) if vouched else self._proof(host_id)
+        since = self._acknowledged_at(incident) if vouched else self._proof(incident)
         heard = f.answered(host_id, after=since, by=process.name)
         if heard is not None:
             f.breach("1", f"release although {host_id} answered {heard.process.name} at {heard.at:.1f} s")
         look = f.asked(host_id, by=process.name, since=u.now() - 11.0, until=u.now())
-        if any(a.moved_at > since + u.heartbeat_s and u.now() - a.moved_at > COUNTS_AFTER_S for a in look):
+        late = [a for a in look if a.moved_at > since + u.heartbeat_s and u.now() - a.moved_at > COUNTS_AFTER_S]
+        if late and self._beat_since(host_id, since):
             f.breach("1", f"release although a witness saw the heartbeat of {host_id} move after the proof began")
         self._truth(host_id)
 
@@ -178,11 +184,12 @@ class ActingRules:
         steps = [e.at for e in f.universe.journal.entries if e.what == f"{incident.host_id} acknowledged"]
         return steps[-1] if steps else f.universe.now()
 
-    def _proof(self, host_id: str) -> float:
+    def _proof(self, incident: Incident) -> float:
         """Enough consecutive off reads after the last command, the newest young; returns when the first of them was."""
         f, now = self.facts, self.facts.universe.now()
+        host_id = incident.host_id
         policy = f.policy(host_id)
-        sent = [at for at, a in f.sent if a.host_id == host_id]
+        sent = [at for at, a in f.sent if a.incident_id == incident.id]
         reads = f.universe.reads_of(host_id, since=sent[-1] if sent else float("-inf"))
         off: list[float] = []
         for at, state, _ in reversed(reads):
@@ -206,10 +213,21 @@ class ActingRules:
         since = max(at for at, to in metal.machine.switches if to and at <= now) if metal.machine.switches else 0.0
         if metal.machine.switches and now - since < COUNTS_AFTER_S:
             f.coverage.marks.add("a technician was faster than the last read")
+        elif self._wired_to_a_dead_host(host_id):
+            f.coverage.marks.add("released while on: the BMC was wired to a host that was dead already")
         elif host_id in u.broken_assumptions:
             f.coverage.marks.add(f"released while on: {u.broken_assumptions[host_id]}")
         else:
             f.breach("1", f"release although {host_id} is truly on")
+
+    def _wired_to_a_dead_host(self, host_id: str) -> bool:
+        """Then nothing vanishes with the command, and nobody can tell the wrong machine."""
+        f, u = self.facts, self.facts.universe
+        other = u.bmcs[host_id].machine.name
+        sent = [at for at, a in f.sent if a.host_id == host_id]
+        if other == host_id or not sent:
+            return other != host_id
+        return not any(u.beat_between(other, p, sent[-1] - 3 * u.heartbeat_s, sent[-1] + 1.0) for p in u.pools)
 
 
 def is_power_down(attempt: Attempt) -> bool:
