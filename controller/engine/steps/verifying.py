@@ -5,18 +5,20 @@ again: a fresh
 read, a fresh dead round, the budget).
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
 from controller.domain import notices
 from controller.domain.incident import Incident, State
 from controller.domain.policy import Policy
-from controller.domain.power import PowerState
+from controller.domain.power import PowerReading, PowerState
 from controller.domain.proof import Standing, note_read, why_off_does_not_count
 from controller.domain.reasons import Reason
 from controller.domain.safeguards import bmc_seen_on
 from controller.engine.step import Claimed, Step
 from controller.services.look import deadline_s, read_power
+from controller.services.scene import Scene
 from controller.services.telling import tell
 
 
@@ -24,8 +26,9 @@ async def run(step: Step) -> None:
     """One read of the power state, and one question to the host's own address."""
     scene = await step.scene()
     deadline = deadline_s(scene.policy)
-    own = await step.world.probing.watch(scene.host, deadline_s=min(2.0, deadline))
-    reading = await read_power(step.world, scene.policy, deadline)
+    own, (reading, read_at) = await asyncio.gather(
+        step.world.probing.watch(scene.host, deadline_s=min(2.0, deadline)), _read(step, scene, deadline)
+    )
     async with step.change(scene) as claimed:
         change, incident = claimed.change, claimed.incident
         if own.answered or life_since(incident):
@@ -37,7 +40,7 @@ async def run(step: Step) -> None:
             return
         health = await change.tx.health(incident.host_id)
         standing = Standing(on_seen_alive=bmc_seen_on(health, scene.policy))
-        proof = note_read(incident.proof, reading, at=claimed.now, standing=standing, policy=scene.policy)
+        proof = note_read(incident.proof, reading, at=read_at, standing=standing, policy=scene.policy)
         incident = replace(incident, proof=proof)
         await change.note(
             incident,
@@ -49,7 +52,13 @@ async def run(step: Step) -> None:
             await tell(change.tx, notices.off_proven(incident, change.host, at=claimed.now))
             claimed.incident = await change.move(incident, State.RELEASING, reasons=(Reason.PROVEN_OFF,))
             return
-        await _not_yet(claimed, incident, standing, scene.policy)
+        await _not_yet(claimed, incident, standing, read_at)
+
+
+async def _read(step: Step, scene: Scene, deadline: float) -> tuple[PowerReading | None, datetime]:
+    """The reading, and when it was taken: the slow answer of a dead address must not make it look younger."""
+    reading = await read_power(step.world, scene.policy, deadline)
+    return reading, await step.world.clock.now()
 
 
 def life_since(incident: Incident) -> bool:
@@ -58,10 +67,10 @@ def life_since(incident: Incident) -> bool:
     return incident.life_at is not None and incident.life_at > since
 
 
-async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, policy: Policy) -> None:
-    now, change = claimed.now, claimed.change
+async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, read_at: datetime) -> None:
+    now, change, policy = claimed.now, claimed.change, claimed.change.policy
     if now < _deadline(incident, policy):
-        claimed.incident = replace(incident, next_step_at=now + policy.read_spacing)
+        claimed.incident = replace(incident, next_step_at=read_at + policy.read_spacing)
         return
     budget = incident.command.count < policy.max_commands_per_incident
     if incident.proof.last_state is PowerState.ON and budget:
