@@ -47,7 +47,7 @@ def _run(world: World, tell: Teller, *, once: bool) -> int:
         told = _tell_story(world, tell)
     except DemoError as error:
         tell.plain("")
-        tell.say(f"THIS DID NOT WORK: {error}", style="bold red")
+        tell.say(f"THIS DID NOT WORK: {error}", style="red")
     if not told:
         for name, text in world.logs():
             tell.plain(f"\n--- the end of the log of {name}")

@@ -98,7 +98,7 @@ class Follower:
                 if one["to_state"] == "held":
                     self._why(one["reasons"])
             case "intent":
-                self._tell.say(f"intent stored before the BMC hears of it: {one['text']}", style="bold red")
+                self._tell.say(f"intent stored before the BMC hears of it: {one['text']}", style="red")
             case "power_read":
                 self._tell.say(f"{one['text']} ({one['data'].get('off_reads', 0)} off in a row)")
             case kind:

@@ -76,14 +76,14 @@ class Story:
         machine = self._world.machines[DYING]
         self._tell.title(f"2. On {DYING} only the management agent dies; heartbeat and VMs go on")
         machine.kill("serve")
-        self._tell.say(f"killed: the agent's HTTP service on {DYING}", style="bold red")
+        self._tell.say(f"killed: the agent's HTTP service on {DYING}", style="red")
         follower = self._next_incident(DYING)
         self.seen.held = follower.until(
             "a hold", lambda one: one["state"] == "held", within_s=self._at_most(HELD_WITHIN_S)
         )
         self._mail("held")
         machine.start_agent()
-        self._tell.say(f"started again: the agent's HTTP service on {DYING}", style="bold green")
+        self._tell.say(f"started again: the agent's HTTP service on {DYING}", style="green")
         self.seen.recovered = follower.until(
             "its end", lambda one: not one["open"], within_s=self._at_most(BACK_WITHIN_S)
         )
@@ -102,7 +102,7 @@ class Story:
         self.seen.living_before = len(machine.living())
         self._tell.say(
             f"killed: heartbeat, agent and VMs of {DYING}; its address is a black hole; its kernel hangs with power on",
-            style="bold red",
+            style="red",
         )
         follower = self._next_incident(DYING)
         end = follower.until(
@@ -126,7 +126,7 @@ class Story:
             self._api.put(f"/hosts/{REFUGE}/vms/{guest.name}", body)
         self.seen.started_elsewhere = True
         names = " and ".join(guest.name for guest in guests)
-        self._tell.say(f"the orchestrator, told to by the release, runs {names} on {REFUGE}", style="bold green")
+        self._tell.say(f"the orchestrator, told to by the release, runs {names} on {REFUGE}", style="green")
 
     def _next_incident(self, host: str) -> Follower:
         before = {one["id"] for one in self._api.incidents(host)}

@@ -1,65 +1,61 @@
 """What the demo says: one line a happening, with the seconds since its start; colours only on a terminal."""
 
+import os
+import shutil
+import sys
 import textwrap
 import time
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
-_WIDTH = 116
+_WIDEST = 116
 _MARGIN = 12
+_CODES = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33", "magenta": "35", "title": "1;36"}
 
 
 class Teller:
     """Says lines."""
 
     def __init__(self) -> None:
-        self._console = Console(highlight=False, markup=False, emoji=False)
-        if not self._console.is_terminal:
-            self._console = Console(highlight=False, markup=False, emoji=False, width=_WIDTH)
+        self._colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._room = max(60, min(_WIDEST, shutil.get_terminal_size((_WIDEST, 24)).columns)) - _MARGIN
         self._started = time.monotonic()
 
     def title(self, text: str) -> None:
         """A new part of the story."""
-        self._console.print(f"\n{text}", style="bold cyan")
+        self.plain(f"\n{self._styled(text, 'title')}")
 
     def say(self, text: str, *, style: str = "") -> None:
         """Something happened."""
-        line = Text(f"{time.monotonic() - self._started:7.1f} s   ", style="dim")
-        room = max(40, min(self._console.width, _WIDTH) - _MARGIN)
-        lines = textwrap.wrap(text, room) or [""]
-        self._console.print(line.append(f"\n{' ' * _MARGIN}".join(lines), style=style or "not dim"), soft_wrap=True)
+        moment = self._styled(f"{time.monotonic() - self._started:7.1f} s   ", "dim")
+        first, *rest = textwrap.wrap(text, self._room) or [""]
+        self.plain(moment + self._styled(first, style))
+        for line in rest:
+            self.plain(" " * _MARGIN + self._styled(line, style))
 
-    def more(self, text: str, *, mark: str = "·") -> None:
+    def more(self, text: str) -> None:
         """More about what was just said."""
-        room = max(40, min(self._console.width, _WIDTH) - _MARGIN - 2)
-        indent = " " * (_MARGIN + 2)
-        lines = textwrap.wrap(text, room) or [""]
-        self._console.print(f"{' ' * _MARGIN}{mark} " + f"\n{indent}".join(lines), style="dim", soft_wrap=True)
+        for number, line in enumerate(textwrap.wrap(text, self._room - 2)):
+            self.plain(" " * _MARGIN + self._styled(("  " if number else "- ") + line, "dim"))
 
     def block(self, text: str) -> None:
         """Something as it is: a mail, a log."""
         for line in text.splitlines():
-            self._console.print(f"{' ' * _MARGIN}| {line}".rstrip(), style="dim", soft_wrap=True)
+            self.plain(" " * _MARGIN + self._styled(f"| {line}".rstrip(), "dim"))
 
     def check(self, text: str, *, good: bool) -> None:
         """A fact that was checked."""
-        self._console.print(
-            f"  {'yes' if good else 'NO '}  {text}", style="green" if good else "bold red", soft_wrap=True
-        )
+        self.plain(self._styled(f"  {'yes' if good else 'NO '}  {text}", "green" if good else "red"))
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Some numbers."""
-        table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2))
-        for number, column in enumerate(columns):
-            table.add_column(column, justify="right" if number in (1, 2) else "left")
-        for row in rows:
-            table.add_row(*row)
-        self._console.print()
-        self._console.print(table)
+    def table(self, title: str, rows: Sequence[tuple[str, str, str]]) -> None:
+        """Some numbers: what, how much, and a remark."""
+        self.plain(f"\n{self._styled(title, 'bold')}")
+        wide = max(len(what) for what, _, _ in rows)
+        for what, number, remark in rows:
+            self.plain(f"  {what:<{wide}}  {number:>7}   {remark}".rstrip())
 
     def plain(self, text: str) -> None:
         """Outside the story."""
-        self._console.print(text, soft_wrap=True)
+        print(text, flush=True)
+
+    def _styled(self, text: str, style: str) -> str:
+        return f"\033[{_CODES[style]}m{text}\033[0m" if style and self._colours else text

@@ -43,14 +43,14 @@ def times(world: World, seen: Seen, tell: Teller) -> None:
     ]
     steps = [0.0, *(after[1] - before[1] for before, after in pairwise(moments))]
     rows = [(text, f"{at - seen.died_at:.1f}", f"+{step:.1f}") for (text, at), step in zip(moments, steps, strict=True)]
-    tell.table("Seconds from death to release", ("", "at", "step"), rows)
+    tell.table("Seconds from death to release, and from step to step", rows)
     waits = policy_waits()
     total = sum(seconds for _, seconds in waits)
     took = proven - seen.died_at
     listed = [(text, f"{seconds:.0f}", "") for text, seconds in waits]
     listed.append(("sum of the settings' own waits", f"{total:.0f}", ""))
     listed.append(("death to proof of off, as it was", f"{took:.1f}", f"{took - total:+.1f}: looking, asking, reading"))
-    tell.table("Beside what the settings alone make one wait", ("", "seconds", ""), listed)
+    tell.table("Beside what the settings alone make one wait, in seconds", listed)
 
 
 def _bmcs(world: World, seen: Seen) -> Facts:
