@@ -13,6 +13,7 @@ from controller.domain.incident import Incident, State
 from controller.domain.model import Attempt, Health, Host, Level, Pause
 from controller.domain.policy import Mode, Policy
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
+from controller.domain.tally import dead_enough
 
 SYSTEM = "hostfence"
 """Who made a pause that hostfence made itself; its reason is then a :class:`Reason` code."""
@@ -80,6 +81,12 @@ def evidence_refusals(incident: Incident, policy: Policy, *, now: datetime) -> t
         found.append(Reason.LIFE_SINCE)
     last = incident.command.last_at
     if last is not None and newest.at <= last:
+        found.append(Reason.EVIDENCE_STALE)
+    if incident.command.may_have_been_sent:
+        if last is not None and incident.life_at is not None and incident.life_at > last:
+            found.append(Reason.LIFE_SINCE)
+    elif not dead_enough(incident.tally, policy):
+        # Somebody else's sign of life (a report, another controller's poll) took the count back since the decision.
         found.append(Reason.EVIDENCE_STALE)
     if incident.command.count >= policy.max_commands_per_incident:
         found.append(Reason.COMMAND_BUDGET)

@@ -31,6 +31,7 @@ class Claimed:
 
     change: Change
     incident: Incident
+    scene: Scene
     failed: bool = False
     """The step ended in an unexpected error; otherwise the count of failures in a row starts again."""
     ends: bool = True
@@ -61,7 +62,8 @@ class Step:
     async def change(self, scene: Scene, *, guarded: bool = False) -> AsyncIterator[Claimed]:
         """One guarded transaction on the incident *as it is now* (a report may have changed it meanwhile).
 
-        ``guarded``: serialised with all other intents. Raises :class:`LeaseLost` before anything is written.
+        ``guarded``: serialised with all other intents and with changes of settings, on the scene as it is now.
+        Raises :class:`LeaseLost` before anything is written.
         """
         async with self.world.store.transaction() as tx:
             if guarded:
@@ -69,9 +71,11 @@ class Step:
             current = await tx.incident_for_update(self.incident.id, token=self.token)
             if current is None or not current.open:
                 raise LeaseLost
+            if guarded:
+                scene = await read_scene(tx, self.incident.host_id)
             now = await self.world.clock.now()
             change = Change(self.world, tx, now, scene.host, scene.policy)
-            claimed = Claimed(change, current)
+            claimed = Claimed(change, current, scene)
             yield claimed
             failures = current.failures + 1 if claimed.failed else 0
             after = replace(claimed.incident, failures=failures)

@@ -55,7 +55,7 @@ async def run(step: Step) -> None:
 async def _intend(step: Step, scene: Scene, facts: RoundFacts) -> Attempt | None:
     """The intent transaction. None: nothing may be sent, and the incident went where it belongs."""
     async with step.change(scene, guarded=True) as claimed:
-        change = claimed.change
+        change, looked_at, scene = claimed.change, scene.policy.bmc, claimed.scene
         judgement = judged(claimed.incident, facts, scene.policy)
         incident = await keep_round(change, claimed.incident, facts, judgement, counts=True)
         back = is_back(judgement, incident=incident, cloud=facts.cloud)
@@ -68,6 +68,8 @@ async def _intend(step: Step, scene: Scene, facts: RoundFacts) -> Attempt | None
         refused = (
             *evidence_refusals(incident, scene.policy, now=claimed.now),
             *await refused_now(change, incident, scene, facts.cloud),
+            # The power was read, and would be cut, at another device than the settings name now.
+            *((Reason.EVIDENCE_STALE,) if scene.policy.bmc != looked_at else ()),
         )
         if refused:
             await _refused(claimed, incident, refused)

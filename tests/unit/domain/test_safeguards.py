@@ -411,8 +411,24 @@ def test_life_since_the_silence_began_refuses_whoever_saw_it() -> None:
     assert objections(found_dead(life_at=at(0))) == (Reason.LIFE_SINCE,)
     assert objections(found_dead(life_at=at(60))) == (Reason.LIFE_SINCE,)
     uncounted = found_dead(tally=Tally())
-    assert objections(replace(uncounted, life_at=at(-29))) == (Reason.LIFE_SINCE,)
-    assert objections(replace(uncounted, life_at=at(-31))) == ()
+    assert objections(replace(uncounted, life_at=at(-29))) == (Reason.LIFE_SINCE, Reason.EVIDENCE_STALE)
+    assert objections(replace(uncounted, life_at=at(-31))) == (Reason.EVIDENCE_STALE,)
+
+
+def test_a_count_that_was_taken_back_since_the_decision_refuses_the_first_command() -> None:
+    begun_again = Tally(dead=1, first_at=at(60), last_at=at(60))
+    assert objections(found_dead(tally=begun_again)) == (Reason.EVIDENCE_STALE,)
+    too_quick = Tally(dead=5, first_at=at(1), last_at=at(60))
+    assert objections(found_dead(tally=too_quick)) == (Reason.EVIDENCE_STALE,)
+    sent = Command(count=1, last_at=at(0))
+    assert objections(found_dead(tally=begun_again, command=sent)) == ()
+
+
+def test_life_since_the_last_command_refuses_a_further_one() -> None:
+    begun_again = Tally(dead=1, first_at=at(60), last_at=at(60))
+    sent = found_dead(tally=begun_again, command=Command(count=1, last_at=at(0)))
+    assert objections(replace(sent, life_at=at(30))) == (Reason.LIFE_SINCE,)
+    assert objections(replace(sent, life_at=at(-10))) == ()
 
 
 def test_a_further_command_needs_a_round_newer_than_the_last_command() -> None:
