@@ -4,7 +4,7 @@ What every agent would see is one truth (:class:`FakeHost` and ``files``); what 
 set on its host. Kept to the port's promise that nothing raises.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from controller.domain.evidence import Beat, FileState, PoolView, Reading, Report
@@ -47,8 +47,8 @@ class FakeProbing:
     asked: list[tuple[str, Question]] = field(default_factory=list)
     """(witness, question), in order."""
     watched: list[str] = field(default_factory=list)
-    during_a_look: Callable[[], object] | None = None
-    """Called whenever a witness is asked: something happens in the middle of a look."""
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    """Done once, when a witness is asked next: something happens in the middle of a look."""
 
     def add(self, host_id: str) -> FakeHost:
         return self.hosts.setdefault(host_id, FakeHost(boot_id=f"boot-1-of-{host_id}"))
@@ -72,8 +72,9 @@ class FakeProbing:
     async def ask(self, witness: Host, question: Question, *, deadline_s: float) -> Report:
         del deadline_s
         self.asked.append((witness.id, question))
-        if self.during_a_look is not None:
-            self.during_a_look()
+        if self.meanwhile is not None:
+            happens, self.meanwhile = self.meanwhile, None
+            await happens()
         one = self.hosts[witness.id]
         if not one.answers or one.failure is not None:
             return Report(witness_id=witness.id, failure=one.failure or Reason.WITNESS_SILENT)
