@@ -1,17 +1,23 @@
 """One check round's looking: everybody is asked at once, within one deadline, with no transaction open."""
 
 import asyncio
+from dataclasses import replace
 
 from controller.domain.evidence import DiskList, Report, RoundFacts
 from controller.domain.model import Host
 from controller.domain.policy import Policy
-from controller.domain.power import PowerReading
+from controller.domain.power import PowerCode, PowerReading, PowerState
+from controller.domain.reasons import Reason
+from controller.domain.watch import Seen
 from controller.probing.base import Question
 from controller.services.scene import Scene, bmc_target
 from controller.services.world import World
+from shared.enums import Reach
 
 LONGEST_ROUND_S = 6.0
 SHARE_OF_INTERVAL = 0.6
+LATE_BY_S = 3.0
+"""A look this much longer than its deadline was held up (a stopped process, a slow cloud): its answers are old."""
 
 
 async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
@@ -26,16 +32,19 @@ async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
         paths=_paths(disks),
         pool_roots=tuple(sorted({*disks.roots_in_question, *disks.pool_roots})),
     )
-    asked = scene.witnesses.asked
+    asked, began = scene.witnesses.asked, world.clock.boottime()
     reports, own, power, cloud = await asyncio.gather(
         asyncio.gather(*(_ask(world, w, question, deadline) for w in asked)),
         world.probing.watch(scene.host, deadline_s=deadline),
         read_power(world, scene.policy, deadline),
         world.cloud.says(scene.host),
     )
+    at = await world.clock.now()
+    if world.clock.boottime() - began > deadline + LATE_BY_S:
+        reports, own, power = [_late(r) for r in reports], _late_seen(own), _late_reading(power)
     return RoundFacts(
         number=number,
-        at=await world.clock.now(),
+        at=at,
         disks=disks,
         reports=tuple(reports),
         own_reach=own.reach,
@@ -57,6 +66,23 @@ async def read_power(world: World, policy: Policy, deadline: float) -> PowerRead
     if not policy.bmc.configured or world.bmc_address_refused(policy.bmc.host):
         return None
     return await world.power.status(bmc_target(policy), deadline_s=deadline)
+
+
+def _late(report: Report) -> Report:
+    """Late answers are unknown (rule 3); a sign of life stays one, however late."""
+    if report.reach is Reach.AGENT_ANSWERED:
+        return report
+    return Report(witness_id=report.witness_id, failure=Reason.WITNESS_SILENT, detail="the look took too long")
+
+
+def _late_seen(seen: Seen) -> Seen:
+    return seen if seen.answered else replace(seen, reach=Reach.UNKNOWN)
+
+
+def _late_reading(reading: PowerReading | None) -> PowerReading | None:
+    if reading is None:
+        return None
+    return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.TIMED_OUT, said="the look took too long")
 
 
 async def _ask(world: World, witness: Host, question: Question, deadline: float) -> Report:
