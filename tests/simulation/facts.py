@@ -73,6 +73,8 @@ class Facts:
     rounds: dict[str, list[RoundAt]] = field(default_factory=dict)
     intents: dict[str, float] = field(default_factory=dict)
     """Attempt id -> when it was committed (true seconds)."""
+    armed_by: dict[str, Policy] = field(default_factory=dict)
+    """Attempt id -> the policy in force at that moment."""
     sent: list[tuple[float, Attempt]] = field(default_factory=list)
     """Power-downs at the instant they took effect, with the intent they belong to."""
     _policies: dict[str, Policy] = field(default_factory=dict)

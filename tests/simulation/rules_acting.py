@@ -57,7 +57,7 @@ class ActingRules:
     def _automatic(self, entry: Entry, attempt: Attempt) -> None:
         f = self.facts
         incident = f.tables.incidents[attempt.incident_id or ""]
-        policy = f.policy(attempt.host_id)
+        policy = f.armed_by[attempt.id]
         newest = f.rounds.get(incident.id, [])[-1:]
         intended_at = f.intents[attempt.id]
         if f.universe.now() - intended_at > SENT_WITHIN_S:
@@ -136,6 +136,7 @@ class ActingRules:
         """At the commit of an automatic power-down's intent: armed, not paused."""
         f = self.facts
         policy, host = f.policy(attempt.host_id), f.tables.hosts[attempt.host_id]
+        f.armed_by[attempt.id] = policy
         if policy.mode is not Mode.ENFORCE or host.maintenance or host.excluded:
             f.breach("2", f"intent for {host.id} although mode {policy.mode}, or maintenance, or excluded")
         for pause in f.tables.pauses.values():

@@ -142,6 +142,7 @@ class _Dice:
         """Aimed at the incident of one host: traps on the way, its BMC, its return, people."""
         rng = self._rng
         others = [h for h in self._everybody if h != host]
+        neighbors = [h for h in next(hosts for hosts in self._hosts.values() if host in hosts) if h != host]
         at = max(WARM_S - 3, at)
         choices: list[tuple[int, Mishap]] = [
             (14, Mishap(at, "trap", (rng.choice(TRAPS), rng.choice((0, 0, 0, 1, 3, 10))))),
@@ -164,7 +165,7 @@ class _Dice:
             (2, Mishap(at, "report", (host,))),
             (1, Mishap(at, "reconnect", (host,))),
             (1, Mishap(at, "rearm", (host,))),
-            (2, Mishap(at, "placed_elsewhere", (f"{host}v0", rng.choice(others)))),
+            (2, Mishap(at, "placed_elsewhere", (f"{host}v0", rng.choice(neighbors)))),
             (1, Mishap(at, "bmc", (host, "reads", PowerState.UNKNOWN, self._lasts()))),
         ]
         weights, mishaps = zip(*choices, strict=True)

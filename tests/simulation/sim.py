@@ -165,7 +165,7 @@ class Simulation:
         await self.build()
         for _ in range(self.plan.controllers):
             self.start_process()
-        for mishap in self.plan.mishaps:
+        for mishap in (m for m in self.plan.mishaps if m.at < self.plan.ends_at):
             self.universe.loop.call_at(mishap.at, self.mishaps.happen, mishap)
         await self._until(self.plan.ends_at)
         if self.plan.liveness and not self.facts.breaches:
