@@ -1,0 +1,67 @@
+"""Random schedules of the whole engine on virtual time: no rule may break in any of them."""
+
+import secrets
+import subprocess
+import sys
+
+import pytest
+
+from controller.domain.incident import TRANSITIONS, State
+from tests.simulation.facts import Coverage
+from tests.simulation.schedules import random_plan
+from tests.simulation.sim import simulate
+
+FIXED = range(7_000_000, 7_000_200)
+RARE_EDGES = frozenset(
+    {(State.SUSPECT, State.HELD), (State.FENCING, State.RECOVERED), (State.SUSPECT, State.CANCELLED)}
+)
+"""Edges that two hundred schedules may miss."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_hundred_schedules_break_no_rule_and_go_everywhere() -> None:
+    coverage = Coverage()
+    for seed in FIXED:
+        coverage.add(assert_unbroken(seed))
+    assert coverage.states == set(State)
+    edges = {(a, b) for a, ends in TRANSITIONS.items() for b in ends}
+    assert len(edges - coverage.edges - RARE_EDGES) <= 4, sorted(edges - coverage.edges)
+
+
+def test_a_schedule_nobody_has_seen_before_breaks_no_rule() -> None:
+    seed = secrets.randbelow(10**9)
+    print(f"python -m tests.simulation --replay {seed}")  # noqa: T201 - shown when it fails
+    assert_unbroken(seed)
+
+
+def test_a_schedule_replays_exactly() -> None:
+    first, second = (simulate(random_plan(7_000_003)).simulation.universe.journal.digest() for _ in range(2))
+    assert first == second
+
+
+def test_a_schedule_replays_exactly_in_another_process() -> None:
+    """Nothing depends on the order in which this Python happens to keep a set."""
+    tell = (
+        "from tests.simulation.schedules import random_plan; from tests.simulation.sim import simulate;"
+        "print(simulate(random_plan(7_000_005)).simulation.universe.journal.digest())"
+    )
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", tell],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert told[0] == told[1]
+
+
+def assert_unbroken(seed: int) -> Coverage:
+    outcome = simulate(random_plan(seed))
+    replay = f"python -m tests.simulation --replay {seed}"
+    assert not outcome.breaches, f"{outcome.breaches[0]}\n{replay}\n{outcome.plan}\n{outcome.story}"
+    assert not outcome.simulation.crashes, f"{outcome.simulation.crashes[0]}\n{replay}"
+    return outcome.coverage
