@@ -76,6 +76,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         power=GatedDevices(registry, Gate()),
         new_id=lambda: str(uuid.uuid4()),
         controller_id=str(uuid.uuid4()),
+        driver_proves=lambda driver: driver in registry.names,
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
     notifier = Loop("notifier", NOTIFIER_EVERY_S, _notifier(world, link_base=str(config.public_url or "")))

@@ -93,7 +93,7 @@ def _go_on_or_hold(
     if judgement.verdict is Verdict.DEAD:
         verb = Verb.HOLD if _over_patience(incident, policy, now) else Verb.GO_ON
         return Decision(verb=verb, reasons=(Reason.NOT_SILENT_LONG_ENOUGH,))
-    verb = Verb.HOLD if _over_limit(incident, policy, now) else Verb.GO_ON
+    verb = Verb.HOLD if over_limit(incident, policy, now) else Verb.GO_ON
     return Decision(verb=verb, reasons=judgement.reasons)
 
 
@@ -102,7 +102,7 @@ def _fence_or_not(incident: Incident, policy: Policy, refused: tuple[Reason, ...
         return Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, *refused))
     if not refused:
         return Decision(verb=Verb.FENCE, reasons=(Reason.HOST_DEAD,), action=policy.action)
-    if waits(refused) and not _over_limit(incident, policy, now):
+    if waits(refused) and not over_limit(incident, policy, now):
         return Decision(verb=Verb.GO_ON, reasons=refused)
     return Decision(verb=Verb.HOLD, reasons=refused)
 
@@ -113,11 +113,16 @@ def _over_patience(incident: Incident, policy: Policy, now: datetime) -> bool:
     They never are where each comes later than the gap allows after the one before (slow looks, a busy controller).
     """
     counting = policy.min_silence + GAP_IN_INTERVALS * policy.rounds_needed * policy.check_interval
-    return now - incident.entered_at >= policy.checking_limit + counting
+    return _checking_for(incident, now) >= policy.checking_limit + counting
 
 
-def _over_limit(incident: Incident, policy: Policy, now: datetime) -> bool:
-    return now - incident.entered_at >= policy.checking_limit
+def over_limit(incident: Incident, policy: Policy, now: datetime) -> bool:
+    """True when checking, with all its ways to FENCING and back, has lasted ``checking_limit``."""
+    return _checking_for(incident, now) >= policy.checking_limit
+
+
+def _checking_for(incident: Incident, now: datetime) -> timedelta:
+    return now - (incident.checking_since or incident.entered_at)
 
 
 def wants_quarantine(incident: Incident, policy: Policy, refused: tuple[Reason, ...], *, now_dead: bool) -> bool:

@@ -122,6 +122,8 @@ class Incident:
     disconnect_at: datetime
     entered_at: datetime
     next_step_at: datetime | None
+    checking_since: datetime | None = None
+    """When checking began, after suspicion or a hold: coming back from FENCING does not begin it again (rule 11)."""
     note: str = ""
     reasons: tuple[Reason, ...] = ()
     sticky: frozenset[Reason] = frozenset()

@@ -63,6 +63,9 @@ async def _claim(world: World) -> list[_Job]:
         now = await world.clock.now()
         jobs = []
         for effect in await tx.effects_due(now=now, limit=20):
+            if await tx.host(effect.host_id) is None:  # deleted meanwhile; the others must not wait for it
+                await tx.save_effect(_over(effect, now))
+                continue
             if await _must_wait(tx, effect):
                 continue
             leased = replace(effect, next_try_at=now + TRY_LEASE, tries=effect.tries + 1)
@@ -174,8 +177,7 @@ async def _keep(world: World, job: _Job, result: EffectResult | None) -> None:
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         if result is None:
-            over = replace(job.effect, status=EffectStatus.FAILED, finished_at=now, next_try_at=None, said=NO_LONGER)
-            await tx.save_effect(over)
+            await tx.save_effect(_over(job.effect, now))
             return
         effect = _after(job.effect, result, now)
         await tx.save_effect(effect)
@@ -183,6 +185,10 @@ async def _keep(world: World, job: _Job, result: EffectResult | None) -> None:
         if not result.done and incident is not None:
             await tell(tx, notices.effect_failed(incident, job.scene.host, effect, at=now))
     log.info("effect", kind=effect.kind, host_id=effect.host_id, status=effect.status, said=effect.said)
+
+
+def _over(effect: Effect, now: datetime) -> Effect:
+    return replace(effect, status=EffectStatus.FAILED, finished_at=now, next_try_at=None, said=NO_LONGER)
 
 
 def _after(effect: Effect, result: EffectResult, now: datetime) -> Effect:

@@ -83,6 +83,8 @@ class Watcher:
         if isolated is not self.world.isolation.isolated:
             log.info("isolated" if isolated else "no longer isolated", agents=len(seen))
         self.world.isolation.isolated = isolated
+        if isolated:
+            self.tracks.clear()  # what was silent towards a controller that was cut off tells nothing about the hosts
 
     async def _follow(self, roster: Roster, host: Host, seen: Seen, cluster: list[Seen], at: float) -> None:
         track = self.tracks.get(host.id) or Track(tracked_since=at)

@@ -64,6 +64,7 @@ async def read_cluster_facts(tx: Tx, world: World, scene: Scene, *, now: datetim
         pauses=tuple(await tx.pauses()),
         identities=identities,
         isolated=world.isolation.isolated,
+        driver_proves=world.driver_proves(scene.policy.bmc.driver),
         bmc_address_refused=world.bmc_address_refused(scene.policy.bmc.host),
         cloud=cloud,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from controller.db.store import Tx
 from controller.domain import notices, schedule
 from controller.domain.incident import Incident, State, check_transition
-from controller.domain.model import Effect, EffectKind, Event, Host, Notice
+from controller.domain.model import Effect, EffectKind, Event, Health, Host, Notice
 from controller.domain.policy import Policy
 from controller.domain.reasons import NEEDS_A_PERSON, Reason
 from controller.domain.tally import Tally
@@ -43,6 +43,7 @@ class Change:
     ) -> Incident:
         """Take the edge to ``to`` and store everything that follows from it. The caller saves the incident returned."""
         check_transition(incident.state, to)
+        begins = to is State.CHECKING and incident.state is not State.FENCING
         moved = replace(
             incident,
             state=to,
@@ -50,6 +51,7 @@ class Change:
             entered_at=self.now,
             held_since=self.now if to is State.HELD else None,
             reminders=0,
+            checking_since=self.now if begins else incident.checking_since,
             closed_at=None if to.open else self.now,
         )
         moved = replace(moved, next_step_at=schedule.next_step(moved, self.policy, now=self.now))
@@ -128,12 +130,20 @@ class Change:
                 armed=False,
                 healthy_since=None,
                 fenced_by=incident.id if fenced else health.fenced_by,
-                fenced_boot_id=incident.boot_id if fenced else health.fenced_boot_id,
-                quarantined_by=incident.id if incident.quarantined and fenced else "",
+                # Without a heartbeat nobody told the incident; the agent told the watch.
+                fenced_boot_id=(incident.boot_id or health.boot_id) if fenced else health.fenced_boot_id,
+                quarantined_by=_quarantined_by(incident, health),
             )
         )
         if incident.quarantined and not fenced:
             await self.effect(incident, EffectKind.UNQUARANTINE)
+
+
+def _quarantined_by(incident: Incident, health: Health) -> str:
+    """Whose quarantine the host's return undoes: this incident's, or one that an earlier fence left."""
+    if not incident.quarantined:
+        return health.quarantined_by
+    return incident.id if incident.state is State.FENCED else ""
 
 
 def back_to_checking(incident: Incident) -> Incident:

@@ -31,5 +31,7 @@ class World:
     new_id: Callable[[], str]
     controller_id: str
     isolation: Isolation = field(default_factory=Isolation)
+    driver_proves: Callable[[str], bool] = lambda _driver: True
+    """False for drivers that cannot read a power state, or that this controller does not have."""
     bmc_address_refused: Callable[[str], bool] = lambda _address: False
     """True for BMC addresses that may not be used (loopback, link-local without the lab flag)."""

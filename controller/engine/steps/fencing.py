@@ -10,7 +10,7 @@ ends it).
 from dataclasses import replace
 
 from controller.domain import notices
-from controller.domain.decision import action_after_fences, is_back
+from controller.domain.decision import action_after_fences, is_back, over_limit
 from controller.domain.evidence import RoundFacts, Verdict
 from controller.domain.incident import Command, CommandStatus, Incident, State
 from controller.domain.model import Attempt
@@ -90,7 +90,7 @@ async def _not_dead(claimed: Claimed, incident: Incident, reasons: tuple[Reason,
     elif Reason.AGENT_ANSWERS in reasons or Reason.CLOUD_SAW_RETURN in reasons:
         to = State.RECOVERED
     else:
-        to = State.CHECKING
+        to = _back(claimed, incident)
     claimed.incident = await claimed.change.move(
         incident,
         to,
@@ -103,8 +103,14 @@ async def _not_dead(claimed: Claimed, incident: Incident, reasons: tuple[Reason,
 
 async def _refused(claimed: Claimed, incident: Incident, refused: tuple[Reason, ...]) -> None:
     sent = incident.command.may_have_been_sent
-    to = State.CHECKING if waits(refused) and not sent else State.HELD
+    to = _back(claimed, incident) if waits(refused) and not sent else State.HELD
     claimed.incident = await claimed.change.move(incident, to, reasons=refused)
+
+
+def _back(claimed: Claimed, incident: Incident) -> State:
+    """Back to checking, unless going to and fro has lasted too long (rule 11)."""
+    too_long = over_limit(incident, claimed.change.policy, claimed.now)
+    return State.HELD if too_long else State.CHECKING
 
 
 async def _no_command(claimed: Claimed, incident: Incident, facts: RoundFacts) -> None:
@@ -189,9 +195,8 @@ async def _keep_outcome(step: Step, scene: Scene, attempt: Attempt, outcome: Out
         if count:
             claimed.incident = await change.move(incident, State.VERIFYING, data=data)
         elif outcome.code in (PowerCode.STALLED, PowerCode.BUSY):
-            claimed.incident = await change.move(
-                back_to_checking(incident), State.CHECKING, reasons=(Reason.EVIDENCE_STALE,)
-            )
+            fresh, to = back_to_checking(incident), _back(claimed, incident)
+            claimed.incident = await change.move(fresh, to, reasons=(Reason.EVIDENCE_STALE,), data=data)
         else:
             claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data=data)
 

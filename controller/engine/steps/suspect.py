@@ -33,6 +33,7 @@ async def run(step: Step) -> None:
                 reasons=(Reason.DISKS_MOVE,),
                 text="a disk was written after the disconnect",
             )
+            incident = replace(incident, life_at=claimed.now)
         graced = incident.opened_at + scene.policy.grace
         incident = await change.move(incident, State.CHECKING)
         claimed.incident = replace(incident, next_step_at=max(graced, incident.next_step_at or graced))
