@@ -31,19 +31,26 @@ STARTUP_QUIET_S = 10
 
 def set_up(world: World, api: Api, tell: Teller) -> None:
     """Inventory, settings, agents; returns when hostfence could fence any of the hosts."""
-    _settings(world, api)
-    _inventory(world, api)
-    tell.say("cluster, pool, hosts, VMs with their disks, settings: entered through the REST interface, mode enforce")
+    _site(world, api)
+    _hosts(world, api)
+    tell.say("cluster, pool, hosts, VMs with their disks, BMCs, a mail channel: entered through the REST interface")
     first = next(iter(world.machines.values()))
     first.prepare_pool()
     for machine in world.machines.values():
         machine.start_heartbeat()
         machine.start_agent()
     tell.say("each host's probe agent runs: one process answers, another one writes the heartbeat on the shared pool")
+    _wait_until_seen(world, api)
+    # Only now: a host that is watched this closely must be there.
+    api.patch(f"/clusters/{CLUSTER}/settings", {"action": "off", **TIMES})
+    armed = {"mode": "enforce", "reason": "the demo shows a real fence"}
+    for level in ("", f"/clusters/{CLUSTER}", *(f"/hosts/{name}" for name in world.machines)):
+        api.put(f"{level}/mode", armed)
+    tell.say("armed: mode enforce, action off, shorter times than the defaults; all agents answer")
     _wait_until_ready(world, api, tell)
 
 
-def _settings(world: World, api: Api) -> None:
+def _site(world: World, api: Api) -> None:
     mail = {
         "name": "operators",
         "kind": "email",
@@ -56,11 +63,11 @@ def _settings(world: World, api: Api) -> None:
     api.patch("/settings", {"startup_quiet": STARTUP_QUIET_S, "channels": [mail]})
     api.post("/clusters", {"name": CLUSTER})
     device = {"ipmi.driver": "ipmi", "ipmi.username": BMC_USER, "ipmi.password": BMC_PASSWORD}
-    api.patch(f"/clusters/{CLUSTER}/settings", {"action": "off", **TIMES, **device})
+    api.patch(f"/clusters/{CLUSTER}/settings", device)
     api.post("/pools", {"name": "shared", "kind": "file", "root": str(world.pool), "cluster": CLUSTER})
 
 
-def _inventory(world: World, api: Api) -> None:
+def _hosts(world: World, api: Api) -> None:
     for machine in world.machines.values():
         body = {"cluster": CLUSTER, "name": machine.name, "address": machine.address, "agent_port": machine.port}
         made = api.post("/hosts", body)
@@ -71,9 +78,14 @@ def _inventory(world: World, api: Api) -> None:
         ]
         api.put(f"/hosts/{machine.name}/vms", vms)
         api.patch(f"/hosts/{machine.name}/settings", {"ipmi.host": machine.address, "ipmi.port": machine.bmc_port})
-    armed = {"mode": "enforce", "reason": "the demo shows a real fence"}
-    for level in ("", f"/clusters/{CLUSTER}", *(f"/hosts/{name}" for name in world.machines)):
-        api.put(f"{level}/mode", armed)
+
+
+def _wait_until_seen(world: World, api: Api) -> None:
+    def seen() -> bool:
+        world.check()
+        return all(api.get(f"/hosts/{name}")["health"]["seen_at"] for name in world.machines)
+
+    wait_for("hostfence to hear from every agent", seen, within_s=READY_WITHIN_S, every_s=0.25)
 
 
 def _wait_until_ready(world: World, api: Api, tell: Teller) -> None:
@@ -81,8 +93,7 @@ def _wait_until_ready(world: World, api: Api, tell: Teller) -> None:
 
     def proven() -> bool:
         world.check()
-        health = [api.get(f"/hosts/{name}")["health"] for name in world.machines]
-        return all(one["seen_at"] and one["bmc_on_seen_at"] for one in health)
+        return all(api.get(f"/hosts/{name}")["health"]["bmc_on_seen_at"] for name in world.machines)
 
     wait_for("hostfence to see each BMC say on while its host lives", proven, within_s=READY_WITHIN_S, every_s=0.5)
     tell.say("hostfence has seen each BMC say on while its host lived: only such a BMC's off will count later")

@@ -114,7 +114,6 @@ class World:
         env = {
             "DATA_DIR": str(self.folder / "data"),
             "LISTEN_PORT": str(port),
-            "PUBLIC_URL": self.url,
             "STANDALONE_QUARANTINE": hook,
             "STANDALONE_UNQUARANTINE": hook,
             "STANDALONE_RELEASE": hook,
