@@ -21,10 +21,12 @@ from controller.services.errors import BadInput, NotFound, Refused
 from controller.services.incidents import note_life, open_incident
 from controller.services.look import look
 from controller.services.operations import ReportResult
+from controller.services.returns import undo_quarantine
 from controller.services.rounds import judged
 from controller.services.scene import Scene, read_scene
 from controller.services.transition import Change, back_to_checking
 from controller.services.world import World
+from shared.enums import Reach
 
 CANCELLABLE = (State.SUSPECT, State.CHECKING, State.FENCING, State.HELD)
 AGAINST_ACKNOWLEDGING = (
@@ -144,11 +146,15 @@ class Operator:
         return await manual_power.status(self._world, await self._scene(host_id))
 
     async def rearm(self, host_id: str, *, reason: str, actor: str) -> Health:
-        """Allow the next incident of a host that was not seen healthy since the last."""
+        """Allow the next incident of a host that was not seen healthy since the last.
+
+        It ends the host's return as well, so what the return would have undone is undone now.
+        """
         scene = await self._scene(host_id)
         async with self._world.store.transaction() as tx:
             now = await self._world.clock.now()
-            health = replace(await tx.health(scene.host.id), armed=True, fenced_by="", fenced_boot_id="")
+            health = await undo_quarantine(tx, self._world, await tx.health(scene.host.id), now=now)
+            health = replace(health, armed=True, fenced_by="", fenced_boot_id="")
             await tx.save_health(health)
             await _audit(Change(self._world, tx, now, scene.host, scene.policy, actor), "rearm", host_id, reason)
             return health
@@ -191,6 +197,10 @@ class Operator:
 
 def _against(judgement: Judgement, facts: RoundFacts, *, second_admin: bool) -> Refused | None:
     against = [r for r in judgement.reasons if r in AGAINST_ACKNOWLEDGING]
+    # A verdict of *alive* names the signs of life alone: beside a disk that moves the kernel would go unmentioned.
+    reaches = {facts.own_reach, *(r.reach for r in facts.reports if r.failure is None)}
+    if Reach.KERNEL_ANSWERS in reaches and Reason.KERNEL_ANSWERS not in against:
+        against.append(Reason.KERNEL_ANSWERS)
     if facts.power is not None and facts.power.state is PowerState.ON:
         return Refused("the power device says on: a host with power is not off", code="power_is_on", reasons=against)
     if against:

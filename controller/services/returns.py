@@ -49,6 +49,14 @@ async def returning(world: World, host: Host, policy: Policy, *, boot_id: str) -
         return health
 
 
+async def undo_quarantine(tx: Tx, world: World, health: Health, *, now: datetime) -> Health:
+    """The health without its quarantine, whose undoing is stored as an intent; the same health where there is none."""
+    if not health.quarantined_by:
+        return health
+    await _add_effect(tx, world, health.host_id, EffectKind.UNQUARANTINE, health.quarantined_by, now)
+    return replace(health, quarantined_by="")
+
+
 async def _after_a_fence(tx: Tx, world: World, host: Host, policy: Policy, health: Health, now: datetime) -> Health:
     if health.fenced_boot_id and health.boot_id == health.fenced_boot_id:
         await _never_was_off(tx, world, host, health, now)
@@ -56,10 +64,9 @@ async def _after_a_fence(tx: Tx, world: World, host: Host, policy: Policy, healt
     since = health.healthy_since or now
     if now - since < policy.healthy_for:
         return health
-    if health.quarantined_by:
-        await _add_effect(tx, world, host, EffectKind.UNQUARANTINE, health.fenced_by, now)
     await tell(tx, notices.returned(host, health, at=now))
-    cleared = replace(health, fenced_by="", fenced_boot_id="", quarantined_by="")
+    health = await undo_quarantine(tx, world, health, now=now)
+    cleared = replace(health, fenced_by="", fenced_boot_id="")
     return await _rearmed(tx, world, host, cleared, now)
 
 
@@ -89,17 +96,17 @@ async def _rearmed(tx: Tx, world: World, host: Host, health: Health, now: dateti
     effects = await tx.effects_of(host_id=host.id)
     lights = [e.kind for e in effects if e.kind in (EffectKind.BLINK, EffectKind.BLINK_OFF)]
     if lights and lights[-1] is EffectKind.BLINK:
-        await _add_effect(tx, world, host, EffectKind.BLINK_OFF, None, now)
+        await _add_effect(tx, world, host.id, EffectKind.BLINK_OFF, None, now)
     return replace(health, armed=True)
 
 
 async def _add_effect(
-    tx: Tx, world: World, host: Host, kind: EffectKind, incident_id: str | None, now: datetime
+    tx: Tx, world: World, host_id: str, kind: EffectKind, incident_id: str | None, now: datetime
 ) -> None:
     await tx.add_effect(
         Effect(
             id=world.new_id(),
-            host_id=host.id,
+            host_id=host_id,
             incident_id=incident_id,
             kind=kind,
             intended_at=now,
