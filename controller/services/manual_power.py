@@ -3,20 +3,25 @@
 Carries rule 2 (force against life), rule 4 (one operation in flight) and rule 8 (intent before, result after).
 """
 
+import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from controller.db.store import Tx
 from controller.domain.incident import Incident, State
 from controller.domain.model import Attempt, AuditRow
 from controller.domain.power import Accepted, Outcome, PowerAction, PowerCode, PowerReading
 from controller.domain.proof import fresh
 from controller.domain.reasons import Reason
+from controller.domain.watch import newest_beat_age
 from controller.services.errors import BadInput, Refused
 from controller.services.scene import Scene, bmc_target
 from controller.services.world import World
 
 DEADLINE_S = 15.0
+WATCH_DEADLINE_S = 3.0
 REPEATED_WITHIN = timedelta(seconds=60)
+STATE_CHANGING = (PowerAction.OFF, PowerAction.ON, PowerAction.REBOOT)
 
 
 async def status(world: World, scene: Scene) -> PowerReading:
@@ -64,10 +69,8 @@ async def _intend(world: World, scene: Scene, action: PowerAction, reason: str, 
         await tx.guard()
         now = await world.clock.now()
         incident = next((i for i in await tx.open_incidents() if i.host_id == scene.host.id), None)
-        if action is PowerAction.OFF and incident is not None:
-            earlier = await tx.attempts_of(incident.id)
-            if earlier and fresh(incident.proof, now=now, within=REPEATED_WITHIN):
-                return earlier[-1], True
+        if action is PowerAction.OFF and (first := await _proven_a_moment_ago(tx, scene, now)) is not None:
+            return first, True
         unfinished = await tx.attempts_unfinished()
         if any(a.host_id == scene.host.id or a.bmc_identity == scene.policy.bmc.identity for a in unfinished):
             raise Refused(
@@ -103,6 +106,16 @@ async def _intend(world: World, scene: Scene, action: PowerAction, reason: str, 
         return attempt, False
 
 
+async def _proven_a_moment_ago(tx: Tx, scene: Scene, now: datetime) -> Attempt | None:
+    """The off of the host's newest incident, open or closed, if it was proven and nobody gave power again."""
+    newest = next(iter(await tx.incidents(host_id=scene.host.id, limit=1)), None)
+    if newest is None or newest.sent_on or not fresh(newest.proof, now=now, within=REPEATED_WITHIN):
+        return None
+    commands = [a for a in await tx.attempts_since(now - timedelta(hours=1)) if a.host_id == scene.host.id]
+    last = next((a for a in reversed(commands) if a.action in STATE_CHANGING), None)
+    return last if last is not None and last.action is PowerAction.OFF else None
+
+
 def _refuse_while_proving(incident: Incident | None) -> None:
     """Power back on in the middle of a proof or a release would make two writers."""
     if incident is not None and incident.state in (State.VERIFYING, State.RELEASING):
@@ -113,16 +126,26 @@ def _refuse_while_proving(incident: Incident | None) -> None:
 
 
 async def _refuse_against_life(world: World, scene: Scene) -> None:
-    seen = await world.probing.watch(scene.host, deadline_s=3.0)
-    if seen.answered:
-        async with world.store.transaction() as tx:
-            vms = [vm.name for vm in await tx.vms_of(scene.host.id)]
-        raise Refused(
-            f"the host's agent answers, and these machines run there: {', '.join(vms) or 'none known'};"
-            " give force to cut its power all the same",
-            code="signs_of_life",
-            reasons=(Reason.AGENT_ANSWERS,),
-        )
+    """Its agent that answers, or its heartbeat that a neighbor saw moving a moment ago."""
+    asked = (scene.host, *scene.witnesses.asked)
+    seen = await asyncio.gather(*(world.probing.watch(host, deadline_s=WATCH_DEADLINE_S) for host in asked))
+    beat = newest_beat_age(scene.host.id, seen)
+    signs = []
+    if seen[0].answered:
+        signs.append(Reason.AGENT_ANSWERS)
+    if beat is not None and beat < scene.policy.watch_timeout.total_seconds():
+        signs.append(Reason.HEARTBEAT_MOVES)
+    if not signs:
+        return
+    async with world.store.transaction() as tx:
+        vms = [vm.name for vm in await tx.vms_of(scene.host.id)]
+    what = "agent answers" if seen[0].answered else "heartbeat moves"
+    raise Refused(
+        f"the host's {what}, and these machines run there: {', '.join(vms) or 'none known'};"
+        " give force to cut its power all the same",
+        code="signs_of_life",
+        reasons=signs,
+    )
 
 
 def _usable(world: World, scene: Scene) -> None:
