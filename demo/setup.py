@@ -12,7 +12,6 @@ CLUSTER = "demo"
 READY_WITHIN_S = 90.0
 
 TIMES: dict[str, Any] = {
-    "heartbeat_interval": HEARTBEAT_S,
     "watch_timeout": 8,
     "grace": 2,
     "check_interval": 5,
@@ -24,9 +23,9 @@ TIMES: dict[str, Any] = {
     "bmc_settle": 10,
     "healthy_for": 10,
 }
-"""Shorter than the defaults, all within the ranges that hostfence accepts."""
+"""For the cluster: shorter than the defaults, all within the ranges that hostfence accepts."""
 
-STARTUP_QUIET_S = 10
+TIMES_EVERYWHERE: dict[str, Any] = {"heartbeat_interval": HEARTBEAT_S, "startup_quiet": 10, "vanish_window": 5}
 
 
 def set_up(world: World, api: Api, tell: Teller) -> None:
@@ -60,7 +59,7 @@ def _site(world: World, api: Api) -> None:
         "sender": "hostfence@demo.example",
         "recipients": ["on-call@demo.example"],
     }
-    api.patch("/settings", {"startup_quiet": STARTUP_QUIET_S, "channels": [mail]})
+    api.patch("/settings", {**TIMES_EVERYWHERE, "channels": [mail]})
     api.post("/clusters", {"name": CLUSTER})
     device = {"ipmi.driver": "ipmi", "ipmi.username": BMC_USER, "ipmi.password": BMC_PASSWORD}
     api.patch(f"/clusters/{CLUSTER}/settings", device)
@@ -103,6 +102,7 @@ def _wait_until_ready(world: World, api: Api, tell: Teller) -> None:
         return not api.get("/pauses", active=True)
 
     wait_for("the quiet after the controller's start to be over", over, within_s=READY_WITHIN_S, every_s=0.5)
-    tell.say(f"the quiet after the controller's start ({STARTUP_QUIET_S} s, a setting) is over: it may act now")
+    quiet = TIMES_EVERYWHERE["startup_quiet"]
+    tell.say(f"the quiet after the controller's start ({quiet} s, a setting) is over: it may act now")
     if any(api.incidents(name) for name in world.machines):
         raise MissedError("nothing should have happened yet, but there are incidents already")

@@ -5,7 +5,7 @@ from typing import Any
 
 from demo.api import Api, monotonic
 from demo.mail import read_mails
-from demo.setup import TIMES
+from demo.setup import TIMES, TIMES_EVERYWHERE
 from demo.story import DYING, IDLE, REFUGE, Seen, orchestrator_calls, policy_waits
 from demo.tell import Teller
 from demo.world import World
@@ -50,6 +50,8 @@ def times(world: World, seen: Seen, tell: Teller) -> None:
     listed = [(text, f"{seconds:.0f}", "") for text, seconds in waits]
     listed.append(("sum of the settings' own waits", f"{total:.0f}", ""))
     listed.append(("death to proof of off, as it was", f"{took:.1f}", f"{took - total:+.1f}: looking, asking, reading"))
+    window = TIMES_EVERYWHERE["vanish_window"] + TIMES_EVERYWHERE["heartbeat_interval"]
+    listed.append(("least from command to release: vanish_window + heartbeat", f"{window:.0f}", ""))
     tell.table("Beside what the settings alone make one wait, in seconds", listed)
 
 
