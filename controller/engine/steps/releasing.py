@@ -49,8 +49,11 @@ async def run(step: Step) -> None:
 
 
 async def _watch_others(step: Step, scene: Scene) -> tuple[Seen, ...]:
+    """Of every cluster: a wrong BMC may be anybody's."""
     deadline = min(2.0, deadline_s(scene.policy))
-    asked = (step.world.probing.watch(host, deadline_s=deadline) for host in scene.witnesses.asked)
+    async with step.world.store.transaction() as tx:
+        hosts = [host for host in await tx.hosts() if host.agent_token and host.id != scene.host.id]
+    asked = (step.world.probing.watch(host, deadline_s=deadline) for host in hosts)
     return tuple(await asyncio.gather(*asked))
 
 
