@@ -51,6 +51,8 @@ class Liveness:
             pool.state = PoolState.OK
         for metal in u.hosts.values():
             self._mend_host(metal, now)
+        for guest in u.guests.values():
+            guest.placed_on = guest.host_id
         self._sim.store.unavailable = False
         for process in self._sim.alive():
             self._mend_process(process)
@@ -86,6 +88,9 @@ class Liveness:
             for incident in list(self._sim.store.tables.incidents.values()):
                 if incident.state is State.HELD:
                     self._sim.mishaps.retry(incident.host_id)
+            for host_id, health in self._sim.store.tables.health.items():
+                if health.fenced_boot_id and health.fenced_boot_id == health.boot_id:
+                    self._sim.mishaps.rearm(host_id)  # it never was off: only a person ends that
             for metal in self._u.hosts.values():
                 if not metal.on(self._u.now()):
                     metal.machine.switch(on=True, at=self._u.now())

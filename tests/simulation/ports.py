@@ -149,7 +149,7 @@ class SimProbing:
         readings = tuple(self._reading(metal, path) for path in question.paths)
         views = tuple(self._view(metal, pool, subject.id) for pool in pools)
         moved = max((_moved_at(metal, pool, subject.id) for pool in pools), default=float("-inf"))
-        complete = _complete(readings, views)
+        complete = _complete(question, readings, views)
         stuck = any(v.code is ReadingCode.TIMED_OUT for v in views) or subject_reach is Reach.NO_ANSWER
         await asyncio.sleep(deadline_s * ANSWER_SHARE if stuck else 0.01)
         await self._process.point("asked")
@@ -214,10 +214,14 @@ def _moved_at(metal: Metal, pool: SharedPool, subject_id: str) -> float:
     return sight.moved_at if sight is not None and sight.moved_at is not None else float("-inf")
 
 
-def _complete(readings: tuple[Reading, ...], views: tuple[PoolView, ...]) -> bool:
-    return all(r.state is not None for r in readings) and all(
+def _complete(question: Question, readings: tuple[Reading, ...], views: tuple[PoolView, ...]) -> bool:
+    """On the pools that hold disks of the subject; heartbeats on others can show life, and need not."""
+    disks = [path for path in question.paths if "/.hostfence/" not in path]
+    known = {r.path for r in readings if r.state is not None}
+    return all(path in known for path in disks) and all(
         v.code is None and v.own is not None and v.own.known and v.subject is not None and v.subject.known
         for v in views
+        if any(path.startswith(v.root + "/") for path in disks)
     )
 
 
