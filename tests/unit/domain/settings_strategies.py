@@ -46,7 +46,8 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - on
         case Kind.TEMPLATE:
             return st.sampled_from(["", "$IPMI_EXEC --host $ipmi_Host", "${IPMI_EXEC} -a $IPMI_ACTION"])
         case Kind.STATE_MAP:
-            return st.dictionaries(st.text("0129abc .*é", min_size=1), st.sampled_from(["on", "off", "unknown"]), max_size=4)
+            states = st.sampled_from(["on", "off", "unknown"])
+            return st.dictionaries(st.text("0129abc .*é", min_size=1), states, max_size=4)
         case Kind.CHANNELS:
             return st.lists(channel, max_size=3, unique_by=lambda one: one["name"])
 
