@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 _SECRET_NAME = re.compile(r"password|passwd|token|secret|authorization|credential", re.IGNORECASE)
-_SECRET_TEXT = re.compile(r"(postgresql(?:\+\w+)?://[^:/@\s]+:)[^@\s]+(@)|(Bearer )\S+")
+_SECRET_TEXT = re.compile(r"(postgresql(?:\+\w+)?://[^:/@\s]*:)[^@\s]+(@)|(Bearer )\S+", re.IGNORECASE)
 HIDDEN = "***"
 
 
@@ -32,10 +32,21 @@ def configure(*, as_json: bool = False, level: int = logging.INFO) -> None:
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide values under secret-looking names, and credentials inside texts (tracebacks too)."""
+    """Hide values under secret-looking names at any depth, and credentials inside texts (tracebacks too)."""
     for name, value in event.items():
-        if _SECRET_NAME.search(name):
-            event[name] = HIDDEN
-        elif isinstance(value, str):
-            event[name] = _SECRET_TEXT.sub(lambda m: f"{m[1] or m[3] or ''}{HIDDEN}{m[2] or ''}", value)
+        event[name] = _shown(name, value)
     return event
+
+
+def _shown(name: object, value: Any) -> Any:
+    if isinstance(name, str) and _SECRET_NAME.search(name):
+        return HIDDEN
+    match value:
+        case str():
+            return _SECRET_TEXT.sub(lambda m: f"{m[1] or m[3] or ''}{HIDDEN}{m[2] or ''}", value)
+        case dict():
+            return {key: _shown(key, one) for key, one in value.items()}
+        case list() | tuple():
+            return [_shown("", one) for one in value]
+        case _:
+            return value
