@@ -1,0 +1,112 @@
+"""All devices behind one gate: waiting for a turn has a deadline, and what was not sent says so."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from controller.domain.power import Accepted, BmcTarget, Outcome, PowerAction, PowerCode, PowerReading, PowerState
+from controller.power.devices import GatedDevices
+from controller.power.gate import Gate
+from controller.power.registry import PowerRegistry
+
+TARGET = BmcTarget(driver="slow", address="bmc", port=623, username="u", password="p")
+OTHER = BmcTarget(driver="slow", address="bmc-2", port=623, username="u", password="p")
+
+
+class Slow:
+    """A driver that answers when told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.calls: list[PowerAction] = []
+        self.raises: Exception | None = None
+
+    async def status(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        del target, deadline_s
+        self.calls.append(PowerAction.STATUS)
+        await self.go.wait()
+        return PowerReading(state=PowerState.ON)
+
+    async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
+        del target, deadline_s, not_after
+        self.calls.append(action)
+        await self.go.wait()
+        if self.raises is not None:
+            raise self.raises
+        return Outcome(accepted=Accepted.YES)
+
+    async def aclose(self) -> None:
+        self.go.set()
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[Slow]:
+    driver = Slow()
+    yield driver
+    await driver.aclose()
+
+
+@pytest.fixture
+def devices(slow: Slow) -> GatedDevices:
+    return GatedDevices(PowerRegistry({"slow": slow}), Gate(spacing_s=0))
+
+
+async def occupied(devices: GatedDevices, slow: Slow) -> "asyncio.Task[Outcome]":
+    task = asyncio.create_task(devices.act(TARGET, PowerAction.BLINK, deadline_s=10, not_after=1e18))
+    while not slow.calls:
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_command_whose_turn_does_not_come_was_not_sent(devices: GatedDevices, slow: Slow) -> None:
+    first = await occupied(devices, slow)
+    outcome = await devices.act(TARGET, PowerAction.OFF, deadline_s=0.05, not_after=1e18)
+    assert (outcome.accepted, outcome.code) == (Accepted.NOT_SENT, PowerCode.BUSY)
+    slow.go.set()
+    assert (await first).accepted is Accepted.YES
+    assert slow.calls == [PowerAction.BLINK]
+
+
+async def test_a_read_whose_turn_does_not_come_is_unknown(devices: GatedDevices, slow: Slow) -> None:
+    first = await occupied(devices, slow)
+    began = time.monotonic()
+    reading = await devices.status(TARGET, deadline_s=0.05)
+    assert time.monotonic() - began < 1.5
+    assert (reading.state, reading.code) == (PowerState.UNKNOWN, PowerCode.BUSY)
+    slow.go.set()
+    await first
+    assert slow.calls == [PowerAction.BLINK]
+
+
+async def test_another_device_does_not_wait(devices: GatedDevices, slow: Slow) -> None:
+    first = await occupied(devices, slow)
+    second = asyncio.create_task(devices.act(OTHER, PowerAction.OFF, deadline_s=1, not_after=1e18))
+    while len(slow.calls) < 2:
+        await asyncio.sleep(0)
+    slow.go.set()
+    assert (await first).accepted is (await second).accepted is Accepted.YES
+
+
+async def test_a_command_under_way_is_never_cut_off_here(devices: GatedDevices, slow: Slow) -> None:
+    """The driver keeps its own deadline: cut off from outside, nobody would know whether it was sent."""
+    task = asyncio.create_task(devices.act(TARGET, PowerAction.OFF, deadline_s=0.02, not_after=1e18))
+    await asyncio.sleep(0.1)
+    assert not task.done()
+    slow.go.set()
+    assert (await task).accepted is Accepted.YES
+
+
+async def test_a_drivers_own_time_out_is_not_taken_for_waiting(devices: GatedDevices, slow: Slow) -> None:
+    """It may have sent: that must not read as *not sent*."""
+    slow.raises = TimeoutError("the driver's own")
+    slow.go.set()
+    with pytest.raises(TimeoutError):
+        await devices.act(TARGET, PowerAction.OFF, deadline_s=1, not_after=1e18)
+
+
+async def test_a_driver_nobody_has_sends_nothing(devices: GatedDevices) -> None:
+    unknown = BmcTarget(driver="gone", address="bmc", port=623, username="u", password="p")
+    assert (await devices.status(unknown, deadline_s=1)).code is PowerCode.NOT_CONFIGURED
+    assert (await devices.act(unknown, PowerAction.OFF, deadline_s=1, not_after=1e18)).accepted is Accepted.NOT_SENT
