@@ -83,9 +83,8 @@ class HeartbeatSight(Wire):
 
     ``moved_age_s``: seconds since this witness last saw the record change (None: never seen changing since it watches;
     the first sight of a record is not a change). ``sampled_age_s``: seconds since the last successful fresh read
-    (None: never).
-    ``watched_for_s``: seconds since sampling of this record began. ``withdrawn``: the record says its writer stopped
-    in order.
+    (None: never). ``watched_for_s``: seconds since sampling of this record began. ``withdrawn``: the record says its
+    writer stopped in order.
     """
 
     status: ReadingStatus

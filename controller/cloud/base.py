@@ -2,8 +2,7 @@
 
 Contract: nothing raises for what the cloud or the network did: ``disks`` answers ``known=False``, ``says`` answers
 ``unreachable``, the effects answer ``done=False`` with what was said. Every effect is idempotent: it may be called
-again after a
-crash at any point.
+again after a crash at any point.
 """
 
 from dataclasses import dataclass

@@ -105,9 +105,8 @@ class DiskList:
     """Where the host's VMs and disks are, read before every round.
 
     ``known`` False: the source could not be asked (never the same as empty). ``elsewhere``: names of VMs that the
-    cloud now
-    places on another host: their disks are left out of ``targets``. ``uncheckable``: VMs on storage no neighbor can
-    see.
+    cloud now places on another host: their disks are left out of ``targets``. ``uncheckable``: VMs on storage no
+    neighbor can see.
     """
 
     known: bool

@@ -1,8 +1,7 @@
 """An incident (one silence of one host) and its states. Transitions are data; everything else reads them.
 
-Carries rule 11: every open state has an entry in :data:`TRANSITIONS` with a way out, and every :class:`Incident` in
-an open
-state has ``next_step_at``.
+Carries rule 11: every open state has an entry in :data:`TRANSITIONS` with a way out, and every :class:`Incident` in an
+open state has ``next_step_at``.
 """
 
 from dataclasses import dataclass, field

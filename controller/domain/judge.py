@@ -1,8 +1,7 @@
 """From what was seen to a verdict: alive, dead or inconclusive. The heart of hostfence; pure.
 
 Carries rule 3 (unknown is never dead): *dead* needs enough reports in which every single thing asked was read and
-unmoved,
-with the positive control held, on every pool in question; any sign of life from anyone wins, in any order.
+unmoved, with the positive control held, on every pool in question; any sign of life from anyone wins, in any order.
 """
 
 import math
@@ -105,8 +104,7 @@ def written_since_disconnect(
     """The request's own question for the baseline: is this file newer than the disconnect? Seconds.
 
     Both times are the storage server's: ``server_now`` is the witness's own heartbeat file on the same pool, written
-    within
-    ``slack``. Can only ever say *alive*.
+    within ``slack``. Can only ever say *alive*.
     """
     age = (server_now.mtime_ns - reading.mtime_ns) / 1e9
     return age < since_disconnect - slack

@@ -1,8 +1,7 @@
 """Proof of off: consecutive *off* reads of a device that is known to tell the truth about this host.
 
-Carries rules 1 and 6: only reads make a proof, a command's answer never does; anything but *off* starts again; an
-off from a
-device that never read *on* while the host lived, or that was out of reach a moment ago, does not count.
+Carries rules 1 and 6: only reads make a proof, a command's answer never does; anything but *off* starts again; an off
+from a device that never read *on* while the host lived, or that was out of reach a moment ago, does not count.
 """
 
 from dataclasses import dataclass, replace

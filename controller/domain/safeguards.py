@@ -28,9 +28,8 @@ ROUND_FRESH_IN_INTERVALS = 2
 class ClusterFacts:
     """What the safeguards need to know besides the incident itself; gathered in one transaction.
 
-    ``incidents``: the cluster's recent ones, open or closed, this one included. ``attempts``: all intents young
-    enough for any
-    cap window, over all clusters. ``unfinished``: intents without a result, over all clusters.
+    ``incidents``: the cluster's recent ones, open or closed, this one included. ``attempts``: all intents young enough
+    for any cap window, over all clusters. ``unfinished``: intents without a result, over all clusters.
     """
 
     host: Host

@@ -96,9 +96,8 @@ def follow(track: Track, seen: Seen, beat_age: float | None, *, at: float) -> Tr
 def suspect(host_id: str, track: Track, seen: Seen, policy: Policy, *, at: float) -> Suspicion | None:
     """A suspicion when the agent does not answer and it, or the heartbeat, has been silent for ``watch_timeout``.
 
-    An agent that answers is life, whatever its heartbeat does (that is a matter for readiness). A host that was
-    never seen
-    alive by this process is suspected only once it has been tracked for the time-out.
+    An agent that answers is life, whatever its heartbeat does (that is a matter for readiness). A host that was never
+    seen alive by this process is suspected only once it has been tracked for the time-out.
     """
     if seen.answered:
         return None

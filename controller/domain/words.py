@@ -1,8 +1,8 @@
 """What every coded reason means to the person on call, and what to do: plain English, one place.
 
-E-mail, web UI, CLI and the runbook all read from here, so a reason reads the same wherever it
-shows. The entries stand in :mod:`controller.domain.words_evidence` and
-:mod:`controller.domain.words_acting`; a test checks that none is missing.
+E-mail, web UI, CLI and the runbook all read from here, so a reason reads the same wherever it shows. The entries stand
+in :mod:`controller.domain.words_evidence` and :mod:`controller.domain.words_acting`; a test checks that none is
+missing.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,7 @@
 """Delivers what the outbox holds: claim, send with no transaction open, store the result. Touches no incident.
 
-At least once: a claim pushes ``next_try_at`` past the time a batch can take, so no other process sends it too; a
-crash between sending and storing is the only way to a second copy. Each channel's messages go in order, channels
-side by
+At least once: a claim pushes ``next_try_at`` past the time a batch can take, so no other process sends it too; a crash
+between sending and storing is the only way to a second copy. Each channel's messages go in order, channels side by
 side, so that one dead server holds up no other channel, and fencing waits for neither.
 """
 

@@ -1,8 +1,7 @@
 """This controller's sign of life in the database, the quiet after a gap without any controller, and tidying up.
 
 Carries design section 5 (quiet) and rule 9: a manual command whose controller died is closed as unknown, so that its
-host is not
-blocked for ever.
+host is not blocked for ever.
 """
 
 from dataclasses import replace

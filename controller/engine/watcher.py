@@ -1,8 +1,7 @@
 """The own watch: polls every agent, opens an incident when a host falls silent, notes life, follows returns.
 
 Quicker than any cloud's time-out. Carries rule 12: its ages are of one monotonic clock. While nobody answers at all
-the controller
-counts itself as isolated, not everybody else as dead.
+the controller counts itself as isolated, not everybody else as dead.
 """
 
 import asyncio

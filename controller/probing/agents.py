@@ -1,8 +1,7 @@
 """Speaks to probe agents over HTTP, in the domain's words.
 
 Carries rule 3: an answer that is late, unsigned, foreign, of another protocol or to another question is a failure,
-never a silence;
-a mere TCP answer is a living kernel, and only a time-out or *unreachable* is none.
+never a silence; a mere TCP answer is a living kernel, and only a time-out or *unreachable* is none.
 """
 
 import asyncio

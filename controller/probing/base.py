@@ -1,8 +1,8 @@
 """The port to the probe agents, in the domain's words.
 
 Contract: every call returns within ``deadline_s`` plus one second and never raises for anything an agent or the
-network did; a
-late, unsigned, foreign or incompatible answer is a report with ``failure`` set (rule 3), never a silence.
+network did; a late, unsigned, foreign or incompatible answer is a report with ``failure`` set (rule 3), never a
+silence.
 """
 
 from dataclasses import dataclass

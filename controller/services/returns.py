@@ -1,8 +1,7 @@
 """A host whose agent answers while no incident of it is open: re-armed, and after a fence brought back in order.
 
 Design section 3, return: up and stable for ``healthy_for`` under a new boot id, then the quarantine is undone. The
-same boot id
-after a proven off says that another machine was cut: its cluster holds.
+same boot id after a proven off says that another machine was cut: its cluster holds.
 """
 
 from dataclasses import replace

@@ -1,8 +1,7 @@
 """RELEASING: with a proof (or a person's word) in hand, look once more for life, then let the VMs start elsewhere.
 
-Carries rule 1: the release's intent is stored only with an *off* read at most 30 s old, or an acknowledgement, and
-no sign of life
-since; unknown is not silent, the release waits.
+Carries rule 1: the release's intent is stored only with an *off* read at most 30 s old, or an acknowledgement, and no
+sign of life since; unknown is not silent, the release waits.
 """
 
 import asyncio

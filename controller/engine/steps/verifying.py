@@ -1,8 +1,7 @@
 """VERIFYING: read the power state until it is proven off, contradicted, or out of time. Never sends.
 
 Carries rules 1 and 6 (only spaced, consecutive, countable reads prove) and rule 9 (a further command needs FENCING
-again: a fresh
-read, a fresh dead round, the budget).
+again: a fresh read, a fresh dead round, the budget).
 """
 
 import asyncio
