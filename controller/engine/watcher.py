@@ -100,7 +100,7 @@ class Watcher:
         if await self._answers_a_neighbor(roster, host, cluster):
             self.tracks[host.id] = replace(track, answered_at=at)
             return
-        await self._open(host, suspicion, roster.now)
+        await self._open(host, suspicion, at)
 
     async def _lives(self, roster: Roster, host: Host, seen: Seen) -> None:
         if host.id in roster.open:
@@ -122,7 +122,10 @@ class Watcher:
         )
         return any(r.failure is None and r.reach is Reach.AGENT_ANSWERED for r in reports)
 
-    async def _open(self, host: Host, suspicion: Suspicion, now: datetime) -> None:
+    async def _open(self, host: Host, suspicion: Suspicion, at: float) -> None:
+        """``at``: when, by the monotonic clock, it had been silent for so long; polling and asking took time since."""
+        now = await self.world.clock.now()
+        silent_for = suspicion.silent_for + self.world.clock.boottime() - at
         note = f"silent for {suspicion.silent_for:.0f} s"
         if Reason.AGENT_ONLY in suspicion.reasons:
             note = "its agent does not answer, while its heartbeat moves"
@@ -130,7 +133,7 @@ class Watcher:
             self.world,
             host,
             source=Source.WATCH,
-            disconnect_at=now - timedelta(seconds=suspicion.silent_for),
+            disconnect_at=now - timedelta(seconds=silent_for),
             note=note,
         )
         if result.opened and result.incident is not None:
