@@ -3,6 +3,7 @@
 Carries rule 9: :meth:`Step.change` opens its transaction only if the token still holds; a lost lease drops the work.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,8 +18,11 @@ from controller.services.world import World
 if TYPE_CHECKING:
     from datetime import datetime
 
-LEASE = timedelta(seconds=45)
-"""How long a worker may take between two signs of life; longer than any round or BMC deadline."""
+LEASE = timedelta(seconds=15)
+"""How long an incident stays with a controller that gives no sign of life: the worst wait for another to take over."""
+
+RENEW_EVERY_S = 5.0
+"""Seconds between two renewals of the lease under a step that goes on."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - an expected end of the work, not an error
@@ -43,7 +47,7 @@ class Claimed:
         return self.change.now
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Step:
     """A claim: the incident as it was when claimed, and the lease on it."""
 
@@ -52,6 +56,10 @@ class Step:
     token: str
     leased_at: float
     """CLOCK_BOOTTIME seconds when the lease was taken."""
+    renewed_at: float = 0.0
+    """CLOCK_BOOTTIME seconds when the lease was renewed last, as the database is known to have it."""
+    over: bool = False
+    """The lease was given back: the step wrote its last."""
 
     async def scene(self) -> Scene:
         """The host among its neighbors, in a transaction of its own."""
@@ -63,8 +71,9 @@ class Step:
         """One guarded transaction on the incident *as it is now* (a report may have changed it meanwhile).
 
         ``guarded``: serialised with all other intents and with changes of settings, on the scene as it is now.
-        Raises :class:`LeaseLost` before anything is written.
+        Raises :class:`LeaseLost` before anything is written. A step that goes on afterwards has a whole lease for it.
         """
+        began = self.world.clock.boottime()
         async with self.world.store.transaction() as tx:
             if guarded:
                 await tx.guard()
@@ -80,7 +89,26 @@ class Step:
             failures = current.failures + 1 if claimed.failed else 0
             after = replace(claimed.incident, failures=failures)
             await tx.save_incident(after, end_lease=claimed.ends)
+            if not claimed.ends:
+                await tx.extend_lease(current.id, token=self.token, lease_until=now + LEASE)
+        if claimed.ends:
+            self.over = True
+        else:
+            self.renewed_at = began
+
+    async def renew(self, *, after: float) -> None:
+        """In ``after`` seconds push the lease's end; :class:`LeaseLost` when another has it or it was given back."""
+        await asyncio.sleep(after)
+        began = self.world.clock.boottime()
+        async with self.world.store.transaction() as tx:
+            until = await self.world.clock.now() + LEASE
+            if not await tx.extend_lease(self.incident.id, token=self.token, lease_until=until):
+                raise LeaseLost
+        self.renewed_at = began
 
     def lease_ends(self) -> float:
-        """CLOCK_BOOTTIME seconds after which nothing may be sent under this lease."""
-        return self.leased_at + LEASE.total_seconds()
+        """CLOCK_BOOTTIME seconds after which nothing may be sent: never later than the stored lease ends.
+
+        The renewal is dated from before its transaction began. One whose commit got no answer does not count.
+        """
+        return max(self.leased_at, self.renewed_at) + LEASE.total_seconds()

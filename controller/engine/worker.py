@@ -1,6 +1,7 @@
 """The loop that moves incidents: claim what is due, run its step, go on. No policy here.
 
-Carries rules 4 and 9: a claim is a lease with a token; whatever a step wants to write, it writes under that token.
+Carries rules 4 and 9: a claim is a lease with a token; whatever a step wants to write, it writes under that token. The
+lease is short, so that another controller takes over soon, and is renewed while its step runs; a step ends with it.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import structlog
 from controller.domain.incident import Incident, State
 from controller.domain.reasons import Reason
 from controller.domain.schedule import RETRY_AFTER_FAILURE
-from controller.engine.step import LEASE, LeaseLost, Step
+from controller.engine.step import LEASE, RENEW_EVERY_S, LeaseLost, Step
 from controller.engine.steps import checking, fencing, held, releasing, suspect, verifying
 from controller.services.world import World
 
@@ -30,6 +31,12 @@ STEPS: dict[State, Callable[[Step], Awaitable[None]]] = {
 
 FAILURES_BEFORE_TELLING = 3
 """Steps of one incident that fail in a row before people are told."""
+
+LONGEST_STEP_S = 45.0
+"""Longer than any round, command or release may take: a step that lasts longer is stuck, and is ended."""
+
+RENEWAL_AGAIN_S = 1.0
+"""After a renewal that the database did not answer, the next try, in seconds."""
 
 AT_ONCE = 64
 """Incidents one process works on at the same time."""
@@ -69,8 +76,8 @@ class Worker:
         incident = step.incident
         with structlog.contextvars.bound_contextvars(incident_id=incident.id, host_id=incident.host_id):
             try:
-                async with asyncio.timeout(LEASE.total_seconds()):
-                    await STEPS[incident.state](step)
+                async with asyncio.timeout(LONGEST_STEP_S):
+                    await _under_lease(step)
             except LeaseLost:
                 log.info("lease lost, work dropped", state=incident.state)
             except Exception as error:
@@ -85,6 +92,57 @@ class Worker:
             log.info("lease lost, failure not noted", state=step.incident.state)
         except Exception:
             log.exception("could not note the failure")
+
+
+async def _under_lease(step: Step) -> None:
+    """Do the step's work; end it when the lease is lost, or has run out with no renewal stored.
+
+    This spares a device two controllers at once. What must never be sent late is bounded by the lease where it is sent:
+    after a stop of the whole process the work may go on before this does.
+    """
+    working = asyncio.create_task(_work(step))
+    keeping = asyncio.create_task(_keep_lease(step))
+    try:
+        await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if step.over:  # it wrote its last; only its own end is missing
+            await asyncio.wait({working})
+        if not working.done():
+            keeping.result()
+        await working
+    finally:
+        keeping.cancel()
+        working.cancel()
+        await asyncio.gather(working, keeping, return_exceptions=True)
+
+
+async def _work(step: Step) -> None:
+    await STEPS[step.incident.state](step)
+
+
+async def _keep_lease(step: Step) -> None:
+    """Renew the lease until it is lost or has run out: raises :class:`LeaseLost`, nothing else."""
+    renewal = _renewal(step, RENEW_EVERY_S)
+    try:
+        while (left := step.lease_ends() - step.world.clock.boottime()) > 0:
+            await asyncio.wait({renewal}, timeout=left)
+            if not renewal.done():
+                continue
+            error = renewal.exception()
+            if isinstance(error, LeaseLost):
+                raise error
+            if error is not None:
+                log.warning("lease not renewed", error=str(error), state=step.incident.state)
+            renewal = _renewal(step, RENEW_EVERY_S if error is None else RENEWAL_AGAIN_S)
+    finally:
+        renewal.cancel()  # not waited for: a hung database lets go of nobody
+    await step.world.clock.sleep(0)
+    raise LeaseLost
+
+
+def _renewal(step: Step, after: float) -> asyncio.Task[None]:
+    renewal = asyncio.create_task(step.renew(after=after))
+    renewal.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return renewal
 
 
 async def _note_failure(step: Step, error: BaseException) -> None:

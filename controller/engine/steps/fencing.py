@@ -27,6 +27,8 @@ from controller.services.telling import tell
 from controller.services.transition import back_to_checking
 
 COMMAND_DEADLINE_S = 15.0
+DRIVER_GRACE_S = 1.0
+"""What a driver may take beyond its deadline (the power drivers' contract)."""
 SEND_WITHIN_S = 5.0
 """A command is not sent later than this after its intent was stored: what was true then may not be any more."""
 
@@ -46,7 +48,8 @@ async def run(step: Step) -> None:
     outcome = await step.world.power.act(
         bmc_target(scene.policy),
         PowerAction.OFF,
-        deadline_s=COMMAND_DEADLINE_S,
+        # Whoever takes the lease over must find the device free, even while this process is stopped.
+        deadline_s=min(COMMAND_DEADLINE_S, step.lease_ends() - step.world.clock.boottime() - DRIVER_GRACE_S),
         not_after=not_after,
     )
     await _keep_outcome(step, scene, attempt, outcome)

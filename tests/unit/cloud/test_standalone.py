@@ -15,7 +15,7 @@ import pytest
 from controller.cloud.standalone import LONGEST_S, Hooks, Standalone, disk_list
 from controller.domain.evidence import CloudSays
 from controller.domain.model import Host, Pool, PoolKind, Vm
-from controller.engine.step import LEASE
+from controller.engine.worker import LONGEST_STEP_S
 from controller.services.look import LONGEST_ROUND_S
 from tests.fixtures import builders as a
 from tests.fixtures.agents import eventually, free_port, is_alive
@@ -181,9 +181,9 @@ async def test_who_stops_waiting_leaves_no_command_behind(make: Make, tmp_path: 
     eventually(lambda: not is_alive(int(pid.read_text())), within_s=2)
 
 
-def test_a_release_fits_into_its_steps_lease() -> None:
+def test_a_release_fits_into_its_step() -> None:
     """The look, the look at the others, the hook: a longer one would be cut off and begun again for ever."""
-    assert LEASE.total_seconds() > LONGEST_ROUND_S + 2 + LONGEST_S + 1
+    assert LONGEST_STEP_S > LONGEST_ROUND_S + 2 + LONGEST_S + 1
 
 
 # -- webhooks
