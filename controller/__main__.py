@@ -7,6 +7,7 @@ trace.
 import argparse
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -95,11 +96,17 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=SHUTDOWN_S)
     )
+    # uvicorn raises the signal that ended it once more, for the handler it found: by default the process would end
+    # there, and the engine's steps with it.
+    for asked in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(asked, server.handle_exit)
     await house.supervisor.start()
     _say(f"hostfence controller listening on {base}, API documentation at {base}/docs")
     try:
         await server.serve(sockets=[listening])
     finally:
+        for asked in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(asked, signal.SIG_DFL)  # asked again it ends at once, which is safe at any instant
         await house.supervisor.stop()
 
 

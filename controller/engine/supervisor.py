@@ -18,6 +18,10 @@ from controller.services.world import World
 log = structlog.get_logger(__name__)
 
 
+LAST_BEAT_S = 20.0
+"""How long a loop may take to end what it is doing when the process is asked to stop."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loop:
     """One thing done again and again, ``every`` so many seconds."""
@@ -45,6 +49,8 @@ class Supervisor:
             *extra,
         )
         self._tasks: list[asyncio.Task[None]] = []
+        self._resting: set[asyncio.Task[None] | None] = set()
+        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """Announce this controller, then start every loop."""
@@ -52,18 +58,32 @@ class Supervisor:
         self._tasks = [asyncio.create_task(self._run(loop), name=f"loop-{loop.name}") for loop in self._loops]
 
     async def stop(self) -> None:
-        """End the loops, then let the steps under way finish."""
+        """Begin nothing new; let every loop end its beat, and the steps under way finish.
+
+        A beat cut off would leave behind what others can take up only later: claims, commands of unknown fate.
+        """
+        self._stopping.set()
+        for task in self._resting:
+            if task is not None:
+                task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=LAST_BEAT_S)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.worker.drain()
 
     async def _run(self, loop: Loop) -> None:
-        while True:
+        me = asyncio.current_task()
+        while not self._stopping.is_set():
             try:
                 await loop.beat()
             except StoreUnavailable as error:
                 log.warning("database does not answer", loop=loop.name, error=str(error))
             except Exception:
                 log.exception("loop failed", loop=loop.name)
+            if self._stopping.is_set():
+                return
+            self._resting.add(me)
             await self._world.clock.sleep(loop.every)
+            self._resting.discard(me)
