@@ -63,9 +63,9 @@ class Mishaps:
         """Network and storage are cut: it lives, and nobody can see it. Then it is back."""
         self._u.hosts[host_id].storage_cut = True
         self._u.cut_off.add(host_id)
-        self._later(lasts, self._rejoin, host_id)
+        self._later(lasts, self.rejoin, host_id)
 
-    def _rejoin(self, host_id: str) -> None:
+    def rejoin(self, host_id: str) -> None:
         self._u.note("world", "is back", host_id)
         self._u.hosts[host_id].storage_cut = False
         self._u.cut_off.discard(host_id)
@@ -166,7 +166,18 @@ class Mishaps:
     def trap(self, point: str, skip: int) -> None:
         """Every controller of now dies at its next such point."""
         for process in self._sim.alive():
-            process.traps.append(Trap(point, skip, self._u.now()))
+            process.traps.append(Trap(point, skip))
+
+    def at_point(self, point: str, kind: str, *args: object) -> None:
+        """Something happens not at a time but at the next such point of any controller of now."""
+        left = [True]
+
+        def deed() -> None:
+            if left.pop() if left else False:
+                self.happen(Mishap(self._u.now(), kind, args))
+
+        for process in self._sim.alive():
+            process.traps.append(Trap(point, 0, deed))
 
     def kill(self) -> None:
         for process in self._sim.alive()[:1]:

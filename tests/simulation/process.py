@@ -22,11 +22,14 @@ STARTS_AGAIN_AFTER_S = 3.0
 
 @dataclass(slots=True)
 class Trap:
-    """Kill the process at a point: the first one whose name starts with ``point`` once ``skip`` have passed."""
+    """Kill the process at a point: the first one whose name starts with ``point`` once ``skip`` have passed.
+
+    With ``deed``, let that happen instead: the world changes at the worst moment.
+    """
 
     point: str
     skip: int = 0
-    armed_at: float = 0.0
+    deed: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -108,20 +111,23 @@ class Process:
         self.points.add(point)
         if not self.alive:
             raise asyncio.CancelledError
-        for trap in self.traps:
-            if point.startswith(trap.point):
-                if trap.skip > 0:
-                    trap.skip -= 1
-                    continue
-                self.traps.remove(trap)
+        for trap in [trap for trap in self.traps if point.startswith(trap.point)]:
+            if trap.skip > 0:
+                trap.skip -= 1
+                continue
+            self.traps.remove(trap)
+            if trap.deed is None:
                 self.kill(f"at {point}")
                 raise asyncio.CancelledError
+            trap.deed()
 
     async def point(self, point: str) -> None:
         """Wait here while paused, die here if a trap says so."""
+        self.spring(point)
         while not self.resumed.is_set():
             await self.resumed.wait()
-        self.spring(point)
+        if not self.alive:
+            raise asyncio.CancelledError
 
 
 def task_factory(loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:

@@ -130,13 +130,35 @@ class _Dice:
                 death = Mishap(at, "fault", (host, Fault.AGENT_DOWN, self._lasts()))
             case _:
                 death = Mishap(at, kind, (host,))
-        mishaps = [death]
+        mishaps = [death, *self._worst_moment(host, at)]
         mishaps += [self._around(host, at + rng.uniform(-10, 110)) for _ in range(rng.choice((0, 1, 1, 2)))]
         if rng.random() < 0.08:
             mishaps += [
                 Mishap(at + rng.uniform(0, 3), "hang", (other,)) for other in self._everybody if rng.random() < 0.7
             ]
         return mishaps
+
+    def _worst_moment(self, host: str, at: float) -> list[Mishap]:
+        """Aimed at the few seconds between a decision and its deed."""
+        rng = self._rng
+        if rng.random() > 0.3:
+            return []
+        lies = Mishap(at, "bmc", (host, "lies_off", True, 300.0))
+        choices: tuple[list[Mishap], ...] = (
+            [Mishap(at, "at_point", ("after to fencing", "pause", Level.GLOBAL, "", 30.0))],
+            [Mishap(at, "at_point", ("after to fencing", "setting", "max_actions", 0))],
+            [Mishap(at, "at_point", ("after to fencing", "rejoin", host))],
+            [Mishap(at, "at_point", ("after intent", "pause_process", rng.uniform(3, 40)))],
+            [Mishap(at, "at_point", ("act off", "pause_process", rng.uniform(3, 40)))],
+            [Mishap(at, "at_point", ("before to releasing", "pause_process", rng.uniform(3, 40)))],
+            [Mishap(at, "at_point", ("after effect", "pause_process", rng.uniform(3, 40)))],
+            [lies, Mishap(at, "at_point", ("after to releasing", "rejoin", host))],
+            [lies, Mishap(at, "at_point", ("acted off", "rejoin", host))],
+            [Mishap(at, "at_point", ("after to releasing", "technician", host, True))],
+            [Mishap(at, "at_point", ("act off", "manual", host, PowerAction.OFF, True))],
+            [Mishap(at, "at_point", ("after to fencing", "manual", host, PowerAction.OFF, True))],
+        )
+        return rng.choice(choices)
 
     def _around(self, host: str, at: float) -> Mishap:
         """Aimed at the incident of one host: traps on the way, its BMC, its return, people."""
