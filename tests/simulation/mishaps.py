@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from controller.db.store import StoreError
@@ -16,7 +16,6 @@ from controller.services.operator import Operator
 from tests.simulation.hardware import Fault, PoolState
 from tests.simulation.plan import Mishap
 from tests.simulation.process import CURRENT, Trap
-from tests.simulation.universe import EPOCH
 
 if TYPE_CHECKING:
     from tests.simulation.sim import Simulation
@@ -253,7 +252,7 @@ class Mishaps:
         self._ask("rearm", lambda op: op.rearm(host_id, reason="ready", actor="ada"))
 
     def pause(self, level: Level, owner_id: str, lasts: float) -> None:
-        now = self._sim.universe.database.base.time(self._wall())
+        now = self._u.time()
         pause = Pause(
             id=f"pause-{len(self._sim.store.tables.pauses)}",
             level=level,
@@ -266,13 +265,10 @@ class Mishaps:
         self._sim.store.tables.pauses[pause.id] = pause
 
     def lift_pauses(self) -> None:
-        now = self._sim.universe.database.base.time(self._wall())
+        now = self._u.time()
         pauses = self._sim.store.tables.pauses
         for pause in list(pauses.values()):
             pauses[pause.id] = replace(pause, lifted_at=now, lifted_by="ada")
-
-    def _wall(self) -> datetime:
-        return EPOCH + timedelta(seconds=self._u.now()) + self._u.database.wall_offset
 
     def _ask(self, what: str, request: Callable[[Operator], Awaitable[object]]) -> None:
         """A request to one of the controllers; it dies with it."""

@@ -5,7 +5,7 @@ import contextvars
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from controller.db.store import StoreUnavailable, Tx
 from controller.domain.evidence import Beat, FileState, PoolView, Reading, Report
@@ -19,7 +19,7 @@ from shared.enums import Reach, ReadingCode
 from tests.simulation.hardware import Metal, SharedPool, Sight
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.process import Process
-from tests.simulation.universe import EPOCH, Universe
+from tests.simulation.universe import Universe
 
 ANSWER_SHARE = 0.85
 SENDER: contextvars.ContextVar[str] = contextvars.ContextVar("sender", default="")
@@ -71,7 +71,7 @@ class SimClock:
         if self._process.database_gone or self._store.unavailable:
             raise StoreUnavailable("the database does not tell the time")
         database = self._universe.database
-        wall, mono = self.wall(), self._universe.now()
+        wall, mono = self._universe.wall(), self._universe.now()
         marks = [row.alive_at for row in self._store.tables.controllers.values()]
         base = database.base
         if self._last is None:
@@ -87,9 +87,6 @@ class SimClock:
         told = base.time(wall)
         self._latest = told if self._latest is None else max(self._latest, told)
         return self._latest
-
-    def wall(self) -> datetime:
-        return EPOCH + timedelta(seconds=self._universe.now()) + self._universe.database.wall_offset
 
     def boottime(self) -> float:
         return self._universe.now()

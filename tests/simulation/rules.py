@@ -12,7 +12,7 @@ from tests.simulation.process import CURRENT, Process
 from tests.simulation.rules_acting import ActingRules, is_power_down
 from tests.simulation.universe import PASSWORD
 
-LONGEST_STEP_S = 35.0
+LONGEST_LOOK_S = 10.0
 FARTHEST_NEXT_STEP_S = 24 * 3600.0
 SLACK_S = 0.5
 
@@ -95,7 +95,8 @@ class Referee:
         f, now = self.facts, self.facts.universe.now()
         policy = f.policy(incident.host_id)
         by = process.name if process is not None else ""
-        answers = f.asked(incident.host_id, by=by, since=now - LONGEST_STEP_S, until=now)
+        lag = (f.universe.time() - incident.newest.at).total_seconds() if incident.newest else 0.0
+        answers = f.asked(incident.host_id, by=by, since=now - lag - LONGEST_LOOK_S, until=now)
         complete = {a.witness_id for a in answers if a.complete}
         if len(complete) < policy.witnesses_required:
             f.breach("3", f"a dead round of {incident.host_id} with complete answers of {sorted(complete)} only")

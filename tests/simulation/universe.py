@@ -109,6 +109,14 @@ class Universe:
     def now(self) -> float:
         return self.loop.time()
 
+    def time(self) -> datetime:
+        """hostfence time as every controller would be told it now."""
+        return self.database.base.time(self.wall())
+
+    def wall(self) -> datetime:
+        """What the database server's wall clock shows."""
+        return EPOCH + timedelta(seconds=self.now()) + self.database.wall_offset
+
     def note(self, who: str, what: str, said: str = "") -> None:
         self.journal.add(self.now(), who, what, said)
 
