@@ -54,8 +54,8 @@ sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
 	@$(BIN)/python -m tests.simulation --runs $(RUNS) --seed $(SEED)
 
 .PHONY: bench
-bench: .venv/.dev-ready ## Measure decisions, rounds and claims at scale
-	@$(BIN)/python -m tests.bench
+bench: .venv/.dev-ready ## Measure: make bench, or one alone: make bench ONLY=engine
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 .PHONY: clean
 clean: ## Remove everything that was made here
