@@ -56,7 +56,7 @@ def judge(
     life = _signs_of_life(facts, findings)
     doubts = _doubts(facts, findings, policy)
     if life:
-        verdict, reasons = Verdict.ALIVE, _unique((*life, *_life_pattern(life)))
+        verdict, reasons = Verdict.ALIVE, _unique((*_life_pattern(life), *life))
     elif doubts:
         verdict, reasons = Verdict.INCONCLUSIVE, doubts
     else:

@@ -106,6 +106,10 @@ class Step:
                 raise LeaseLost
         self.renewed_at = began
 
+    def looked_for(self) -> timedelta:
+        """Since the claim. The interval is from look to look: a host that answers nobody makes each look last long."""
+        return timedelta(seconds=self.world.clock.boottime() - self.leased_at)
+
     def lease_ends(self) -> float:
         """CLOCK_BOOTTIME seconds after which nothing may be sent: never later than the stored lease ends.
 

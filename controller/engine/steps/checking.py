@@ -46,9 +46,7 @@ async def run(step: Step) -> None:
             refused=refused,
             now=claimed.now,
         )
-        # The interval is from look to look: a host that answers nobody makes each look last until its deadline.
-        looked_for = timedelta(seconds=step.world.clock.boottime() - step.leased_at)
-        await _follow(claimed, incident, decision, looked_for)
+        await _follow(claimed, incident, decision, step.looked_for())
 
 
 async def refused_now(change: Change, incident: Incident, scene: Scene, cloud: CloudSays) -> tuple[Reason, ...]:

@@ -36,4 +36,5 @@ async def run(step: Step) -> None:
             incident = replace(incident, life_at=claimed.now)
         graced = incident.opened_at + scene.policy.grace
         incident = await change.move(incident, State.CHECKING)
-        claimed.incident = replace(incident, next_step_at=max(graced, incident.next_step_at or graced))
+        interval = scene.policy.check_interval - step.looked_for()
+        claimed.incident = replace(incident, next_step_at=max(graced, claimed.now + interval))

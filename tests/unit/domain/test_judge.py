@@ -122,7 +122,7 @@ def test_a_witness_that_could_not_ask_the_address_is_not_conclusive() -> None:
 def test_any_difference_of_a_disk_seen_by_one_witness_is_life(written: dict[str, Any]) -> None:
     judgement = judged([report("w1"), report("w2"), report("w3", readings=(reading(**written),))])
     assert judgement.verdict is Verdict.ALIVE
-    assert judgement.reasons == (Reason.DISKS_MOVE, Reason.DISK_MOVES_WITHOUT_HEARTBEAT)
+    assert judgement.reasons == (Reason.DISK_MOVES_WITHOUT_HEARTBEAT, Reason.DISKS_MOVE)
 
 
 @pytest.mark.parametrize("code", list(ReadingCode))
@@ -238,7 +238,7 @@ def with_subject(subject: object, *, before: dict[str, Memory] | None = None, un
 def test_any_difference_of_the_heartbeat_is_life(moving: dict[str, object]) -> None:
     judgement = with_subject(beat(**moving))
     assert judgement.verdict is Verdict.ALIVE
-    assert judgement.reasons == (Reason.HEARTBEAT_MOVES, Reason.AGENT_ONLY)
+    assert judgement.reasons == (Reason.AGENT_ONLY, Reason.HEARTBEAT_MOVES)
 
 
 def test_a_moving_heartbeat_is_life_although_its_sample_is_old() -> None:
