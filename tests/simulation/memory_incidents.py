@@ -1,10 +1,11 @@
 """The in-memory store's incidents, timeline, rounds, attempts and effects."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import datetime
 
 from controller.db.store import StoreError
-from controller.domain.incident import Incident
+from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import Attempt, Effect, EffectStatus, Event, RoundRecord
 from tests.simulation.memory_tables import TxBase
 
@@ -76,6 +77,22 @@ class IncidentTx(TxBase):
     async def open_incidents(self) -> list[Incident]:
         t = self._t
         found = [t.incidents[incident_id] for incident_id in t.open_of_host.values()]
+        return sorted(found, key=lambda i: (i.opened_at, i.id))
+
+    async def open_incident_of(self, host_id: str) -> Incident | None:
+        t = self._t
+        return t.incidents.get(t.open_of_host.get(host_id, ""))
+
+    async def open_hosts(self, *, cluster_id: str | None = None) -> frozenset[str]:
+        t = self._t
+        return frozenset(host_id for host_id in t.open_of_host if cluster_id in (None, t.hosts[host_id].cluster_id))
+
+    async def briefs(self, cluster_id: str, *, since: datetime) -> list[IncidentBrief]:
+        found = [
+            IncidentBrief(**{name.name: getattr(i, name.name) for name in fields(IncidentBrief)})
+            for i in self._t.incidents.values()
+            if i.cluster_id == cluster_id and (i.closed_at is None or i.closed_at >= since)
+        ]
         return sorted(found, key=lambda i: (i.opened_at, i.id))
 
     async def incidents(

@@ -1,6 +1,6 @@
 """The in-memory store's inventory, settings, health, pauses and controllers."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from controller.domain.model import (
@@ -41,9 +41,21 @@ class InventoryTx(TxBase):
         self._drop(t.clusters, cluster_id)
         return True
 
-    async def hosts(self, *, cluster_id: str | None = None) -> list[Host]:
-        found = [h for h in self._t.hosts.values() if cluster_id in (None, h.cluster_id)]
+    async def hosts(self, *, cluster_id: str | None = None, ids: Collection[str] | None = None) -> list[Host]:
+        found = [
+            h for h in self._t.hosts.values() if cluster_id in (None, h.cluster_id) and (ids is None or h.id in ids)
+        ]
         return sorted(found, key=lambda h: (h.name, h.id))
+
+    async def hosts_beside(self, host_id: str) -> list[Host]:
+        host = self._t.hosts.get(host_id)
+        return [] if host is None else await self.hosts(cluster_id=host.cluster_id)
+
+    async def hosts_with_device(self, address: str) -> frozenset[str]:
+        rows = self._t.settings.values()
+        return frozenset(
+            r.owner_id for r in rows if r.level is Level.HOST and r.field == "ipmi.host" and r.value == address
+        )
 
     async def host(self, host_id: str) -> Host | None:
         return self._t.hosts.get(host_id)
@@ -138,8 +150,9 @@ class InventoryTx(TxBase):
         self._drop(t.vms, vm_id)
         return True
 
-    async def setting_rows(self) -> list[SettingRow]:
-        return sorted(self._t.settings.values(), key=lambda r: (r.level, r.owner_id, r.field))
+    async def setting_rows(self, *, owners: Collection[str] | None = None) -> list[SettingRow]:
+        rows = [r for r in self._t.settings.values() if owners is None or r.owner_id in owners]
+        return sorted(rows, key=lambda r: (r.level, r.owner_id, r.field))
 
     async def put_setting(self, row: SettingRow, *, secret: bool) -> None:
         del secret  # nothing here rests on a disk
@@ -161,8 +174,9 @@ class InventoryTx(TxBase):
     async def health(self, host_id: str) -> Health:
         return self._t.health.get(host_id) or Health(host_id=host_id)
 
-    async def healths(self) -> dict[str, Health]:
-        return dict(self._t.health)
+    async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
+        t = self._t
+        return {h: health for h, health in t.health.items() if cluster_id in (None, t.hosts[h].cluster_id)}
 
     async def save_health(self, health: Health) -> None:
         t = self._t

@@ -212,7 +212,8 @@ class ActingRules:
         if not metal.on(now):
             return
         since = max(at for at, to in metal.machine.switches if to and at <= now) if metal.machine.switches else 0.0
-        if metal.machine.switches and now - since < COUNTS_AFTER_S:
+        last_read = max((at for at, _, _ in u.reads_of(host_id, since=since - OFF_READ_WITHIN_S)), default=since)
+        if metal.machine.switches and since > last_read:
             f.coverage.marks.add("a technician was faster than the last read")
         elif self._wired_to_a_dead_host(host_id):
             f.coverage.marks.add("released while on: the BMC was wired to a host that was dead already")
