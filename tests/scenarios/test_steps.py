@@ -152,6 +152,16 @@ async def test_unknown_is_never_dead() -> None:
     assert await house.told() == ["held"]
 
 
+async def test_one_silent_witness_of_two_is_not_enough() -> None:
+    """Rule 3: the other one does not answer, which tells nothing."""
+    house = await a_house(checking_limit=120)
+    await house.dead()
+    house.probing.hosts["h3"].failure = Reason.WITNESS_SILENT
+    held = await house.until(State.HELD, within=200)
+    assert Reason.TOO_FEW_WITNESSES in held.reasons
+    assert house.power.commands() == []
+
+
 async def test_a_living_kernel_is_held_and_not_fenced() -> None:
     house = await a_house(checking_limit=120)
     await house.dead()
