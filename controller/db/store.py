@@ -16,11 +16,12 @@ Both pass ``tests/contracts/test_store.py``. What every store promises:
    when somebody deletes a host and adds it again. Settings, pauses, health, VMs go with their host or cluster.
 """
 
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from controller.domain.incident import Incident
+from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import (
     ApiToken,
     Attempt,
@@ -112,6 +113,18 @@ class Tx(Protocol):
         """All open ones, oldest first."""
         ...
 
+    async def open_incident_of(self, host_id: str) -> Incident | None:
+        """The open one of a host, without a lock."""
+        ...
+
+    async def open_hosts(self, *, cluster_id: str | None = None) -> frozenset[str]:
+        """Ids of the hosts, all or those now in a cluster, that have an open incident."""
+        ...
+
+    async def briefs(self, cluster_id: str, *, since: datetime) -> list[IncidentBrief]:
+        """A cluster's incidents that were not closed before ``since``, without their evidence, oldest first."""
+        ...
+
     async def incidents(
         self,
         *,
@@ -201,8 +214,16 @@ class Tx(Protocol):
         """False when unknown; :class:`Conflict` while it has hosts."""
         ...
 
-    async def hosts(self, *, cluster_id: str | None = None) -> list[Host]:
-        """All, or those of a cluster, by name."""
+    async def hosts(self, *, cluster_id: str | None = None, ids: Collection[str] | None = None) -> list[Host]:
+        """All, or those of a cluster, or of these ids, by name."""
+        ...
+
+    async def hosts_beside(self, host_id: str) -> list[Host]:
+        """All hosts of this host's cluster, itself included, by name; none when it is unknown."""
+        ...
+
+    async def hosts_with_device(self, address: str) -> frozenset[str]:
+        """Ids of the hosts whose ``ipmi.host`` is written as exactly this."""
         ...
 
     async def host(self, host_id: str) -> Host | None:
@@ -241,8 +262,8 @@ class Tx(Protocol):
         """With its disks; False when unknown."""
         ...
 
-    async def setting_rows(self) -> list[SettingRow]:
-        """Every written setting (they are few); secrets decrypted."""
+    async def setting_rows(self, *, owners: Collection[str] | None = None) -> list[SettingRow]:
+        """Every written setting, or those of these owners only (empty: global); secrets decrypted."""
         ...
 
     async def put_setting(self, row: SettingRow, *, secret: bool) -> None:
@@ -257,8 +278,8 @@ class Tx(Protocol):
         """What is remembered (a fresh value for a host never seen)."""
         ...
 
-    async def healths(self) -> dict[str, Health]:
-        """By host id."""
+    async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
+        """By host id, of all hosts or those of a cluster."""
         ...
 
     async def save_health(self, health: Health) -> None:

@@ -106,18 +106,31 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """One silence of one host. Immutable: a step makes the next one with ``dataclasses.replace``.
-
-    All times are hostfence time (see :mod:`controller.domain.steady`), never another machine's clock.
-    """
+class IncidentBrief:
+    """What the safeguards of one incident need to know of the others: no evidence, which is most of an incident."""
 
     id: str
     host_id: str
     cluster_id: str
     state: State
-    source: Source
     opened_at: datetime
+    sticky: frozenset[Reason] = frozenset()
+    closed_at: datetime | None = None
+
+    @property
+    def open(self) -> bool:
+        """True until one of the four ends is reached."""
+        return self.state.open
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident(IncidentBrief):
+    """One silence of one host. Immutable: a step makes the next one with ``dataclasses.replace``.
+
+    All times are hostfence time (see :mod:`controller.domain.steady`), never another machine's clock.
+    """
+
+    source: Source
     disconnect_at: datetime
     entered_at: datetime
     next_step_at: datetime | None
@@ -125,7 +138,6 @@ class Incident:
     """When checking began, after suspicion or a hold: coming back from FENCING does not begin it again (rule 11)."""
     note: str = ""
     reasons: tuple[Reason, ...] = ()
-    sticky: frozenset[Reason] = frozenset()
     tally: Tally = field(default_factory=Tally)
     memory: dict[str, Memory] = field(default_factory=dict)
     """What each witness read last, by the witness's host id."""
@@ -150,12 +162,6 @@ class Incident:
     reminders: int = 0
     failures: int = 0
     """Steps in a row that ended in an unexpected error."""
-    closed_at: datetime | None = None
-
-    @property
-    def open(self) -> bool:
-        """True until one of the four ends is reached."""
-        return self.state.open
 
 
 class TransitionError(ValueError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.evidence import CloudSays, Verdict
-from controller.domain.incident import Incident, State
+from controller.domain.incident import Incident, IncidentBrief, State
 from controller.domain.model import Attempt, Health, Host, Level, Pause
 from controller.domain.policy import Mode, Policy
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
@@ -28,19 +28,20 @@ ROUND_FRESH_IN_INTERVALS = 2
 class ClusterFacts:
     """What the safeguards need to know besides the incident itself; gathered in one transaction.
 
-    ``incidents``: the cluster's recent ones, open or closed, this one included. ``attempts``: all intents young enough
-    for any cap window, over all clusters. ``unfinished``: intents without a result, over all clusters.
+    ``incidents``: the cluster's from :func:`incidents_matter_since` on, this one included. ``attempts``: all intents
+    from :func:`attempts_matter_since` on, over all clusters. ``unfinished``: intents without a result, over all
+    clusters. ``healths``: those of the cluster's hosts.
     """
 
     host: Host
     hosts: tuple[Host, ...]
     healths: dict[str, Health]
-    incidents: tuple[Incident, ...]
+    incidents: tuple[IncidentBrief, ...]
     attempts: tuple[Attempt, ...]
     unfinished: tuple[Attempt, ...]
     pauses: tuple[Pause, ...]
     identities: dict[str, str]
-    """BMC identity by host id, for every host whose BMC another host has too."""
+    """BMC identity by host id, for every host that shares this host's device address; empty where none does."""
     isolated: bool = False
     driver_proves: bool = True
     bmc_address_refused: bool = False
@@ -92,6 +93,20 @@ def evidence_refusals(incident: Incident, policy: Policy, *, now: datetime) -> t
     return tuple(dict.fromkeys(found))
 
 
+def incidents_matter_since(incident: Incident, policy: Policy, *, now: datetime) -> datetime:
+    """What was closed earlier is neither of this incident's storm nor keeps one cooling down."""
+    return min(now - policy.storm_cooldown, incident.opened_at - _at_once(policy))
+
+
+def attempts_matter_since(policy: Policy, *, now: datetime) -> datetime:
+    """Intents from before count in no cap."""
+    return now - max(policy.action_window, policy.global_action_window)
+
+
+def _at_once(policy: Policy) -> timedelta:
+    return STORM_WINDOW + policy.watch_timeout
+
+
 def _silence_began(incident: Incident) -> datetime:
     return incident.tally.first_at or incident.opened_at
 
@@ -103,7 +118,7 @@ def waits(found: Iterable[Reason]) -> bool:
 
 def in_storm(incident: Incident, facts: ClusterFacts, policy: Policy) -> bool:
     """More hosts of the cluster fell silent at once than may be taken down: no list of dead hosts is believed then."""
-    window = STORM_WINDOW + policy.watch_timeout
+    window = _at_once(policy)
     at_once = {i.host_id for i in facts.incidents if abs(i.opened_at - incident.opened_at) <= window}
     return len(at_once) > max(1, policy.max_actions)
 

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from controller.db.store import Tx
 from controller.domain.inheritance import resolve
-from controller.domain.model import ControllerRow, Level, Pause
+from controller.domain.model import Attempt, ControllerRow, Level, Pause
 from controller.domain.power import Accepted, PowerCode
 from controller.domain.reasons import Reason
 from controller.domain.safeguards import SYSTEM
@@ -30,7 +31,7 @@ async def begin(world: World) -> None:
     """
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        rows = await tx.setting_rows()
+        rows = await tx.setting_rows(owners=("",))
         gap = not any(now - c.alive_at < GAP for c in await tx.controllers())
         await tx.save_controller(ControllerRow(id=world.controller_id, started_at=now, alive_at=now))
         if not gap:
@@ -70,7 +71,7 @@ async def _follow_the_setting(world: World) -> None:
     async with world.store.transaction() as tx:
         await tx.guard()  # a person may be lifting it right now
         now = await world.clock.now()
-        policy = resolve(await tx.setting_rows(), cluster_id=None, host_id=None, other_hosts_in_cluster=0)
+        policy = resolve(await tx.setting_rows(owners=("",)), cluster_id=None, host_id=None, other_hosts_in_cluster=0)
         for pause in await tx.pauses():
             until = pause.created_at + policy.startup_quiet
             if _is_quiet(pause, now) and pause.until != until:
@@ -85,12 +86,8 @@ async def tidy(world: World) -> int:
     """Close intents that nobody can finish any more; those of open incidents are closed by their own next step."""
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        mine = {i.id for i in await tx.open_incidents()}
-        left = [
-            a
-            for a in await tx.attempts_unfinished()
-            if a.incident_id not in mine and now - a.intended_at > UNFINISHED_FOR
-        ]
+        old = [a for a in await tx.attempts_unfinished() if now - a.intended_at > UNFINISHED_FOR]
+        left = [a for a in old if not await _has_its_own_step(tx, a)]
         for attempt in left:
             await tx.save_attempt(
                 replace(
@@ -102,3 +99,8 @@ async def tidy(world: World) -> int:
                 )
             )
         return len(left)
+
+
+async def _has_its_own_step(tx: Tx, attempt: Attempt) -> bool:
+    incident = await tx.incident(attempt.incident_id) if attempt.incident_id else None
+    return incident is not None and incident.open

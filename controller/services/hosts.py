@@ -105,7 +105,7 @@ async def delete_host(store: Store, clock: Clock, ref: str, *, actor: str) -> No
     now = await clock.now()
     async with changing(store) as tx:
         host = await host_by_ref(tx, ref)
-        if any(incident.host_id == host.id for incident in await tx.open_incidents()):
+        if await tx.open_incident_of(host.id) is not None:
             raise Refused(
                 f"{host.name} has an open incident; wait for its end or cancel it first", code="incident_open"
             )

@@ -33,7 +33,7 @@ async def open_incident(
     """
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        known = next((i for i in await tx.open_incidents() if i.host_id == host.id), None)
+        known = await tx.open_incident_of(host.id)
         if known is not None:
             return ReportResult(incident=known, opened=False)
         if not (await tx.health(host.id)).armed:
@@ -67,7 +67,7 @@ async def note_life(world: World, host_id: str, *, why: Reason, actor: str = "ho
     The count starts again and the incident is looked at at once (rule 10).
     """
     async with world.store.transaction() as tx:
-        known = next((i for i in await tx.open_incidents() if i.host_id == host_id), None)
+        known = await tx.open_incident_of(host_id)
         incident = await tx.incident_for_update(known.id, token=None) if known else None
         if incident is None or not incident.open:
             return None

@@ -68,7 +68,7 @@ async def _intend(world: World, scene: Scene, action: PowerAction, reason: str, 
     async with world.store.transaction() as tx:
         await tx.guard()
         now = await world.clock.now()
-        incident = next((i for i in await tx.open_incidents() if i.host_id == scene.host.id), None)
+        incident = await tx.open_incident_of(scene.host.id)
         if action is PowerAction.OFF and (first := await _proven_a_moment_ago(tx, scene, now)) is not None:
             return first, True
         unfinished = await tx.attempts_unfinished()

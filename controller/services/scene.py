@@ -9,16 +9,15 @@ from datetime import datetime, timedelta
 from controller.db.store import Tx
 from controller.domain.evidence import CloudSays
 from controller.domain.incident import Incident
-from controller.domain.model import Host, SettingRow
+from controller.domain.model import Host, Level, SettingRow
 from controller.domain.neighbors import Choice, choose
 from controller.domain.policy import Policy
 from controller.domain.power import BmcTarget
-from controller.domain.safeguards import ClusterFacts
+from controller.domain.safeguards import ClusterFacts, attempts_matter_since, incidents_matter_since
 from controller.services.errors import NotFound
 from controller.services.policies import Policies
 from controller.services.world import World
 
-RECENT_INCIDENTS = 200
 LONGEST_WINDOW = timedelta(hours=24)
 
 
@@ -30,17 +29,18 @@ class Scene:
     hosts: tuple[Host, ...]
     policy: Policy
     rows: tuple[SettingRow, ...]
+    """What is written for this host, its cluster and everybody."""
     witnesses: Choice
 
 
 async def read_scene(tx: Tx, host_id: str) -> Scene:
     """Everything about the host that rows can tell. Raises :class:`NotFound` for a host that is gone."""
-    host = await tx.host(host_id)
+    hosts = tuple(await tx.hosts_beside(host_id))
+    host = next((h for h in hosts if h.id == host_id), None)
     if host is None:
         raise NotFound(f"there is no host {host_id}", code="host_unknown")
-    hosts = tuple(await tx.hosts(cluster_id=host.cluster_id))
-    rows = tuple(await tx.setting_rows())
-    suspected = frozenset(i.host_id for i in await tx.open_incidents())
+    rows = tuple(await tx.setting_rows(owners=("", host.cluster_id, host.id)))
+    suspected = await tx.open_hosts(cluster_id=host.cluster_id)
     return Scene(
         host=host,
         hosts=hosts,
@@ -50,24 +50,37 @@ async def read_scene(tx: Tx, host_id: str) -> Scene:
     )
 
 
-async def read_cluster_facts(tx: Tx, world: World, scene: Scene, *, now: datetime, cloud: CloudSays) -> ClusterFacts:
-    """The safeguards' facts as this transaction sees them."""
-    shared = Policies(scene.rows, (), await tx.hosts()).shared_devices() if scene.policy.bmc.configured else {}
-    identities = {host.id: identity for identity, owners in shared.items() for host in owners}
+async def read_cluster_facts(
+    tx: Tx, world: World, scene: Scene, incident: Incident, *, now: datetime, cloud: CloudSays
+) -> ClusterFacts:
+    """The safeguards' facts as this transaction sees them: just what they look at, for every step reads them."""
+    cluster_id, policy = scene.host.cluster_id, scene.policy
     return ClusterFacts(
         host=scene.host,
         hosts=scene.hosts,
-        healths=await tx.healths(),
-        incidents=tuple(await tx.incidents(cluster_id=scene.host.cluster_id, limit=RECENT_INCIDENTS)),
-        attempts=tuple(await tx.attempts_since(now - LONGEST_WINDOW)),
+        healths=await tx.healths(cluster_id=cluster_id),
+        incidents=tuple(await tx.briefs(cluster_id, since=incidents_matter_since(incident, policy, now=now))),
+        attempts=tuple(await tx.attempts_since(attempts_matter_since(policy, now=now))),
         unfinished=tuple(await tx.attempts_unfinished()),
         pauses=tuple(await tx.pauses()),
-        identities=identities,
+        identities=await _sharing_the_device(tx, scene),
         isolated=world.isolation.isolated,
-        driver_proves=world.driver_proves(scene.policy.bmc.driver),
-        bmc_address_refused=world.bmc_address_refused(scene.policy.bmc.host),
+        driver_proves=world.driver_proves(policy.bmc.driver),
+        bmc_address_refused=world.bmc_address_refused(policy.bmc.host),
         cloud=cloud,
     )
+
+
+async def _sharing_the_device(tx: Tx, scene: Scene) -> dict[str, str]:
+    """Device identity by host id, of the hosts with this host's device address; nothing where it is the only one."""
+    own = next((r.value for r in scene.rows if r.field == "ipmi.host" and r.level is Level.HOST), "")
+    owners = await tx.hosts_with_device(own) if own else frozenset()
+    if len(owners) < 2:
+        return {}
+    hosts = await tx.hosts(ids=owners)
+    rows = await tx.setting_rows(owners={"", *owners, *(h.cluster_id for h in hosts)})
+    shared = Policies(rows, (), hosts).shared_devices()
+    return {host.id: identity for identity, several in shared.items() for host in several}
 
 
 def bmc_target(policy: Policy) -> BmcTarget:

@@ -26,6 +26,7 @@ class Incidents(Base):
         Index("ix__incidents__next_step_at", "next_step_at", postgresql_where=OPEN),
         Index("ix__incidents__opened_at", "opened_at"),
         Index("ix__incidents__host_id_opened_at", "host_id", "opened_at"),
+        Index("ix__incidents__cluster_id_closed_at", "cluster_id", "closed_at"),
     )
 
     id: Mapped[str] = mapped_column(Line, primary_key=True)

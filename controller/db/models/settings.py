@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, LargeBinary, PrimaryKeyConstraint
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.models.base import Base
@@ -12,6 +12,8 @@ from controller.domain.model import Level
 
 _CLUSTER = "CASE WHEN level = 'cluster' THEN owner_id END"
 _HOST = "CASE WHEN level = 'host' THEN owner_id END"
+
+IS_DEVICE = text("field = 'ipmi.host'")
 
 
 class Settings(Base):
@@ -22,6 +24,7 @@ class Settings(Base):
         PrimaryKeyConstraint("level", "owner_id", "field"),
         CheckConstraint("level <> 'global' OR owner_id = ''", name="owner_id"),
         CheckConstraint("(value IS NULL) <> (sealed IS NULL)", name="value_or_sealed"),
+        Index("ix__settings__device", "value", postgresql_where=IS_DEVICE),
     )
 
     level: Mapped[Level] = mapped_column(Word(Level))

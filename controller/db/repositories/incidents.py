@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, select, update
+from sqlalchemy import Executable, Text, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db import claims
@@ -11,11 +11,23 @@ from controller.db.mapping import Mapping
 from controller.db.models import Events, Hosts, Incidents, Rounds
 from controller.db.models.incidents import OPEN
 from controller.db.session import Repository
-from controller.domain.incident import Incident
+from controller.db.types import Json
+from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import Event, RoundRecord
+from controller.domain.reasons import Reason
 
 EVENTS = Mapping(Event, Events)
 ROUNDS = Mapping(RoundRecord, Rounds)
+
+_BRIEF = select(
+    Incidents.id,
+    Incidents.host_id,
+    Incidents.cluster_id,
+    Incidents.state,
+    Incidents.opened_at,
+    Incidents.closed_at,
+    Incidents.body.op("->", return_type=Json())(literal("sticky", Text)).label("sticky"),
+)
 
 
 class IncidentRepository(Repository):
@@ -62,6 +74,24 @@ class IncidentRepository(Repository):
         """See the port."""
         oldest_first = (Incidents.opened_at, Incidents.id)
         return await self._bodies(select(Incidents.body).where(Incidents.open).order_by(*oldest_first))
+
+    async def open_incident_of(self, host_id: str) -> Incident | None:
+        """See the port."""
+        return await self._body(select(Incidents.body).where(Incidents.host_id == host_id, Incidents.open))
+
+    async def open_hosts(self, *, cluster_id: str | None = None) -> frozenset[str]:
+        """See the port."""
+        statement = select(Incidents.host_id).where(Incidents.open)
+        if cluster_id is not None:
+            statement = statement.join(Hosts, Hosts.id == Incidents.host_id).where(Hosts.cluster_id == cluster_id)
+        return frozenset((await self._session.run(statement)).scalars())
+
+    async def briefs(self, cluster_id: str, *, since: datetime) -> list[IncidentBrief]:
+        """See the port."""
+        not_before = or_(Incidents.closed_at.is_(None), Incidents.closed_at >= since)
+        statement = _BRIEF.where(Incidents.cluster_id == cluster_id, not_before)
+        rows = await self._session.all(statement.order_by(Incidents.opened_at, Incidents.id))
+        return [IncidentBrief(**dict(row) | {"sticky": frozenset(map(Reason, row["sticky"]))}) for row in rows]
 
     async def incidents(
         self,

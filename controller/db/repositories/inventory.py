@@ -3,12 +3,17 @@
 Sorted in Python: PostgreSQL's order of texts depends on the database's locale.
 """
 
+from collections.abc import Collection
+from typing import Any
+
 from sqlalchemy import RowMapping, Select, delete, or_, select
+from sqlalchemy.orm import aliased
 
 from controller.db.mapping import Mapping
-from controller.db.models import Clusters, Disks, Healths, Hosts, Incidents, Pools
+from controller.db.models import Clusters, Disks, Healths, Hosts, Incidents, Pools, Settings
+from controller.db.models.settings import IS_DEVICE
 from controller.db.session import Repository
-from controller.domain.model import Cluster, Health, Host, Pool
+from controller.domain.model import Cluster, Health, Host, Level, Pool
 
 CLUSTERS = Mapping(Cluster, Clusters)
 HOSTS = Mapping(Host, Hosts, without=("agent_token",))
@@ -39,13 +44,30 @@ class InventoryRepository(Repository):
             self._session.refuse("disks", "disks lie on a pool of the cluster")
         return await self._session.touched(delete(Clusters).where(Clusters.id == cluster_id))
 
-    async def hosts(self, *, cluster_id: str | None = None) -> list[Host]:
+    async def hosts(self, *, cluster_id: str | None = None, ids: Collection[str] | None = None) -> list[Host]:
         """See the port."""
         statement = HOSTS.select().add_columns(Hosts.agent_token)
         if cluster_id is not None:
             statement = statement.where(Hosts.cluster_id == cluster_id)
+        if ids is not None:
+            statement = statement.where(Hosts.id.in_(ids))
+        return await self._hosts(statement)
+
+    async def hosts_beside(self, host_id: str) -> list[Host]:
+        """See the port."""
+        its_cluster = aliased(Hosts)
+        cluster_id = select(its_cluster.cluster_id).where(its_cluster.id == host_id).scalar_subquery()
+        statement = HOSTS.select().add_columns(Hosts.agent_token)
+        return await self._hosts(statement.where(Hosts.cluster_id == cluster_id))
+
+    async def _hosts(self, statement: Select[Any]) -> list[Host]:
         rows = await self._session.all(statement)
         return sorted((self._host(row) for row in rows), key=lambda h: (h.name, h.id))
+
+    async def hosts_with_device(self, address: str) -> frozenset[str]:
+        """See the port."""
+        statement = select(Settings.owner_id).where(IS_DEVICE, Settings.level == Level.HOST, Settings.value == address)
+        return frozenset((await self._session.run(statement)).scalars())
 
     async def host(self, host_id: str) -> Host | None:
         """See the port."""
@@ -93,9 +115,12 @@ class InventoryRepository(Repository):
         row = await self._session.first(HEALTHS.select().where(Healths.host_id == host_id))
         return Health(host_id=host_id) if row is None else HEALTHS.entity(row)
 
-    async def healths(self) -> dict[str, Health]:
+    async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
         """See the port."""
-        return {row["host_id"]: HEALTHS.entity(row) for row in await self._session.all(HEALTHS.select())}
+        statement = HEALTHS.select()
+        if cluster_id is not None:
+            statement = statement.join(Hosts, Hosts.id == Healths.host_id).where(Hosts.cluster_id == cluster_id)
+        return {row["host_id"]: HEALTHS.entity(row) for row in await self._session.all(statement)}
 
     async def save_health(self, health: Health) -> None:
         """See the port."""

@@ -1,6 +1,7 @@
 """Settings, pauses, and the controllers that are alive."""
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import RowMapping, delete, null, or_, select, update
@@ -20,9 +21,12 @@ _KEY = (Settings.level, Settings.owner_id, Settings.field)
 class SettingRepository(Repository):
     """Part of :class:`controller.db.store.Tx`."""
 
-    async def setting_rows(self) -> list[SettingRow]:
+    async def setting_rows(self, *, owners: Collection[str] | None = None) -> list[SettingRow]:
         """See the port."""
-        rows = await self._session.all(select(*_KEY, Settings.value, Settings.sealed))
+        statement = select(*_KEY, Settings.value, Settings.sealed)
+        if owners is not None:  # every level, for the index
+            statement = statement.where(Settings.level.in_(Level), Settings.owner_id.in_(owners))
+        rows = await self._session.all(statement)
         return sorted((self._setting(row) for row in rows), key=lambda r: (r.level, r.owner_id, r.field))
 
     def _setting(self, row: RowMapping) -> SettingRow:

@@ -51,7 +51,7 @@ async def run(step: Step) -> None:
 
 async def refused_now(change: Change, incident: Incident, scene: Scene, cloud: CloudSays) -> tuple[Reason, ...]:
     """Every safeguard's refusal, on facts of this transaction."""
-    facts = await read_cluster_facts(change.tx, change.world, scene, now=change.now, cloud=cloud)
+    facts = await read_cluster_facts(change.tx, change.world, scene, incident, now=change.now, cloud=cloud)
     return refusals(incident, facts, scene.policy, now=change.now)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.evidence import CloudSays, Verdict
-from controller.domain.incident import Command, Incident, NewestRound, State
+from controller.domain.incident import Command, Incident, IncidentBrief, NewestRound, State
 from controller.domain.model import Attempt, Host, Level, Pause
 from controller.domain.policy import BmcSettings, Mode, Policy
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
@@ -15,8 +15,10 @@ from controller.domain.safeguards import (
     STORM_WINDOW,
     SYSTEM,
     ClusterFacts,
+    attempts_matter_since,
     bmc_seen_on,
     evidence_refusals,
+    incidents_matter_since,
     refusals,
     slots,
     waits,
@@ -556,7 +558,7 @@ def test_the_order_of_the_facts_never_matters(facts: ClusterFacts, under: Policy
 def test_shifting_all_times_changes_no_refusal(facts: ClusterFacts, under: Policy, seconds: int) -> None:
     by = timedelta(seconds=seconds)
 
-    def later(found: Attempt | Incident | Pause) -> Any:
+    def later(found: Attempt | IncidentBrief | Pause) -> Any:
         names = ("intended_at", "opened_at", "closed_at", "until", "created_at")
         times = {n: t + by for n in names if (t := getattr(found, n, None)) is not None}
         return replace(found, **times)
@@ -584,3 +586,23 @@ def test_no_sliding_window_ever_holds_more_power_downs_than_the_cap(wishes: list
     for end in done:
         start = end.intended_at - under.action_window
         assert sum(1 for a in done if start < a.intended_at <= end.intended_at) <= cap
+
+
+@given(any_facts, any_policy)
+def test_what_does_not_matter_any_more_changes_no_refusal(facts: ClusterFacts, under: Policy) -> None:
+    """So it need not be read."""
+    subject, now = incident(), at(60)
+    attempts_since = attempts_matter_since(under, now=now)
+    closed_since = incidents_matter_since(subject, under, now=now)
+    fewer = replace(
+        facts,
+        attempts=tuple(a for a in facts.attempts if a.intended_at > attempts_since),
+        incidents=tuple(i for i in facts.incidents if i.open or i.closed_at is None or i.closed_at >= closed_since),
+    )
+    assert refusals(subject, fewer, under, now=now) == refusals(subject, facts, under, now=now)
+
+
+def test_a_window_of_a_week_is_counted_whole() -> None:
+    week = timedelta(days=7)
+    assert attempts_matter_since(policy(action_window=week), now=at(0)) == at(-week.total_seconds())
+    assert attempts_matter_since(policy(global_action_window=week), now=at(0)) == at(-week.total_seconds())
