@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from controller.db.errors import store_errors
@@ -61,16 +61,26 @@ class SqlClock:
         self._last: _Read | None = None
         self._latest: datetime | None = None
         self._turn = asyncio.Lock()
+        self._begun = 0
+        self._ended = 0
 
     async def now(self) -> datetime:
-        """Aware UTC, never earlier than this process was told before. Raises :class:`StoreUnavailable`."""
+        """Aware UTC, never earlier than this process was told before. Raises :class:`StoreUnavailable`.
+
+        All who wait while one read is under way share the next one: it begins after each of them asked.
+        """
+        asked = self._begun
         async with self._turn:
+            if self._ended > asked and self._latest is not None:
+                return self._latest
+            self._begun += 1
             with store_errors():
                 read = await self._look()
                 steady = await (self._start(read) if self._last is None else self._go_on(self._last, read))
             self._last = steady  # only now: a correction that failed is found again by the next read
             told = steady.base.time(steady.wall)
             self._latest = told if self._latest is None else max(self._latest, told)
+            self._ended = self._begun
             return self._latest
 
     def boottime(self) -> float:
@@ -128,14 +138,23 @@ class SqlClock:
     async def _read(self, connection: AsyncConnection) -> _Read:
         for _ in range(ATTEMPTS):
             wall = self._wall().cast(Instant).label("wall")
-            statement = select(wall, TimeBase.correction, TimeBase.epoch, TimeBase.high_water).where(TimeBase.id == 1)
+            columns = (TimeBase.correction, TimeBase.epoch, TimeBase.high_water)
+            statement = select(wall, _takes_no_writes(), *columns).where(TimeBase.id == 1)
             before = self._boottime()
             row = (await connection.execute(statement)).one()
             round_trip_s = self._boottime() - before
+            if row.takes_no_writes:
+                await connection.invalidate()  # after a failover the next connection may lead to the server that does
+                raise StoreUnavailable("the database takes no writes")
             if round_trip_s <= SLOWEST_ANSWER_S:
                 base = Base(correction=row.correction, epoch=row.epoch, high_water=row.high_water)
                 return _Read(wall=row.wall, base=base, mono=before + round_trip_s / 2, round_trip_s=round_trip_s)
         raise StoreUnavailable("the database answers too slowly to tell the time")
+
+
+def _takes_no_writes() -> ColumnElement[bool]:
+    """True on a standby, and on a server that was set to read only: nothing can be intended there."""
+    return (func.current_setting("transaction_read_only") == "on").label("takes_no_writes")
 
 
 def _boottime() -> float:

@@ -2,10 +2,13 @@
 
 from urllib.parse import urlsplit
 
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 _SCHEMES = ("postgresql", "postgres")
+_READ_ONLY = "25006"
 
 
 class DatabaseUrlError(ValueError):
@@ -56,7 +59,7 @@ def make_engine(
         "jit": "off",
     }
     pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": connect_timeout_s, "pool_use_lifo": True}
-    return create_async_engine(
+    engine = create_async_engine(
         driver_url(url),
         json_deserializer=str if json_as_text else None,
         hide_parameters=True,  # parameters hold secrets; errors are logged
@@ -67,6 +70,16 @@ def make_engine(
         },
         **(pool if pooled else {"poolclass": NullPool}),
     )
+    event.listen(engine.sync_engine, "handle_error", _leave_a_server_that_takes_no_writes)
+    return engine
+
+
+def _leave_a_server_that_takes_no_writes(context: ExceptionContext) -> None:
+    """After a failover behind one address the pool's connections may lead to a standby for ever: give them up."""
+    original = context.original_exception
+    cause = original.__cause__ or original
+    if getattr(cause, "sqlstate", None) == _READ_ONLY:
+        context.is_disconnect = True
 
 
 def _ms(seconds: float) -> str:

@@ -138,6 +138,8 @@ class Incident(IncidentBrief):
     """When checking began, after suspicion or a hold: coming back from FENCING does not begin it again (rule 11)."""
     note: str = ""
     reasons: tuple[Reason, ...] = ()
+    waived: frozenset[Reason] = frozenset()
+    """Holds that a person has decided against with a retry: they do not come back for the same cause."""
     tally: Tally = field(default_factory=Tally)
     memory: dict[str, Memory] = field(default_factory=dict)
     """What each witness read last, by the witness's host id."""

@@ -201,6 +201,8 @@ def _caps(incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime
 
 
 def _storm(incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime) -> list[Reason]:
+    if Reason.STORM in incident.waived:
+        return []
     if in_storm(incident, facts, policy):
         return [Reason.STORM]
     over = [

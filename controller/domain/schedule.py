@@ -10,6 +10,8 @@ from controller.domain.policy import Policy
 
 HELD_SLOWLY_AFTER = timedelta(hours=1)
 HELD_SLOWLY = timedelta(seconds=60)
+SAMPLED_WITHIN = timedelta(seconds=2)
+"""The last look waits for a beat of each witness, and for its sample: without one it could not be conclusive."""
 RETRY_AFTER_FAILURE = timedelta(seconds=5)
 
 
@@ -19,7 +21,7 @@ def next_step(incident: Incident, policy: Policy, *, now: datetime) -> datetime 
         return None
     match incident.state:
         case State.FENCING:
-            return now
+            return now + min(policy.check_interval, policy.heartbeat_interval + SAMPLED_WITHIN)
         case State.VERIFYING | State.RELEASING:
             return now + policy.read_spacing
         case State.HELD:

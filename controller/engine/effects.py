@@ -5,6 +5,7 @@ Never delays fencing.
 Carries rule 8: the intent was stored with the decision; what became of it is stored here. All of them are idempotent.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -52,10 +53,12 @@ class _Job:
 async def do_due(world: World) -> int:
     """Try every due effect once; returns how many were tried."""
     jobs = await _claim(world)
-    for job in jobs:
-        result = await _do(world, job)
-        await _keep(world, job, result)
+    await asyncio.gather(*(_try(world, job) for job in jobs))
     return len(jobs)
+
+
+async def _try(world: World, job: _Job) -> None:
+    await _keep(world, job, await _do(world, job))
 
 
 async def _claim(world: World) -> list[_Job]:

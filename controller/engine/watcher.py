@@ -6,6 +6,7 @@ the controller counts itself as isolated, not everybody else as dead.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -35,7 +36,6 @@ class Roster:
     """Who is watched, as one transaction saw it."""
 
     hosts: tuple[Host, ...]
-    policies: dict[str, Policy]
     healths: dict[str, Health]
     open: frozenset[str]
     now: datetime
@@ -55,23 +55,41 @@ class Watcher:
         seen = await asyncio.gather(*(self._ask(h) for h in watched))
         at = self.world.clock.boottime()
         self._judge_isolation(roster, seen)
+        policies = await self._policies(roster, zip(watched, seen, strict=True))
         by_cluster: dict[str, list[Seen]] = defaultdict(list)
         for host, one in zip(watched, seen, strict=True):
             by_cluster[host.cluster_id].append(one)
         for host, one in zip(watched, seen, strict=True):
-            await self._follow(roster, host, one, by_cluster[host.cluster_id], at)
+            await self._follow(roster, policies, host, one, by_cluster[host.cluster_id], at)
 
     async def _roster(self) -> Roster:
         async with self.world.store.transaction() as tx:
-            hosts = tuple(await tx.hosts())
-            policies = Policies(await tx.setting_rows(), (), hosts)
             return Roster(
-                hosts=hosts,
-                policies={h.id: policies.of_host(h) for h in hosts},
+                hosts=tuple(await tx.hosts()),
                 healths=await tx.healths(),
-                open=frozenset(i.host_id for i in await tx.open_incidents()),
+                open=await tx.open_hosts(),
                 now=await self.world.clock.now(),
             )
+
+    async def _policies(self, roster: Roster, polled: Iterable[tuple[Host, Seen]]) -> dict[str, Policy]:
+        """Of those few hosts from whose answer, or silence, anything may follow."""
+        concerned = [host for host, seen in polled if self._concerned(roster, host, seen)]
+        if not concerned:
+            return {}
+        owners = {"", *(h.id for h in concerned), *(h.cluster_id for h in concerned)}
+        async with self.world.store.transaction() as tx:
+            policies = Policies(await tx.setting_rows(owners=owners), (), roster.hosts)
+        return {host.id: policies.of_host(host) for host in concerned}
+
+    def _concerned(self, roster: Roster, host: Host, seen: Seen) -> bool:
+        """False while a host is what it was: alive and known to be, or silent with its incident open or unwanted."""
+        if host.id in roster.open:
+            return False
+        health = roster.healths.get(host.id, Health(host_id=host.id))
+        if not seen.answered:
+            return health.armed and not (host.excluded or host.maintenance or self.world.isolation.isolated)
+        fresh = health.seen_at is not None and roster.now - health.seen_at < HEALTH_WRITTEN_EVERY
+        return not (fresh and health.armed and not health.fenced_by and health.boot_id == seen.boot_id)
 
     async def _ask(self, host: Host) -> Seen:
         return await self.world.probing.watch(host, deadline_s=POLL_DEADLINE_S)
@@ -85,32 +103,27 @@ class Watcher:
         if isolated:
             self.tracks.clear()  # what was silent towards a controller that was cut off tells nothing about the hosts
 
-    async def _follow(self, roster: Roster, host: Host, seen: Seen, cluster: list[Seen], at: float) -> None:
+    async def _follow(
+        self, roster: Roster, policies: dict[str, Policy], host: Host, seen: Seen, cluster: list[Seen], at: float
+    ) -> None:
         track = self.tracks.get(host.id) or Track(tracked_since=at)
         track = follow(track, seen, newest_beat_age(host.id, cluster), at=at)
         self.tracks[host.id] = track
+        if seen.answered and host.id in roster.open:
+            await note_life(self.world, host.id, why=Reason.AGENT_ANSWERS)
+        policy = policies.get(host.id)
+        if policy is None:
+            return
         if seen.answered:
-            await self._lives(roster, host, seen)
+            await returning(self.world, host, policy, boot_id=seen.boot_id)
             return
-        if host.id in roster.open or host.excluded or host.maintenance or self.world.isolation.isolated:
-            return
-        suspicion = suspect(host.id, track, seen, roster.policies[host.id], at=at)
-        if suspicion is None or not roster.healths.get(host.id, Health(host_id=host.id)).armed:
+        suspicion = suspect(host.id, track, seen, policy, at=at)
+        if suspicion is None:
             return
         if await self._answers_a_neighbor(roster, host, cluster):
             self.tracks[host.id] = replace(track, answered_at=at)
             return
         await self._open(host, suspicion, at)
-
-    async def _lives(self, roster: Roster, host: Host, seen: Seen) -> None:
-        if host.id in roster.open:
-            await note_life(self.world, host.id, why=Reason.AGENT_ANSWERS)
-            return
-        health = roster.healths.get(host.id, Health(host_id=host.id))
-        fresh = health.seen_at is not None and roster.now - health.seen_at < HEALTH_WRITTEN_EVERY
-        if fresh and health.armed and not health.fenced_by and health.boot_id == seen.boot_id:
-            return
-        await returning(self.world, host, roster.policies[host.id], boot_id=seen.boot_id)
 
     async def _answers_a_neighbor(self, roster: Roster, host: Host, cluster: list[Seen]) -> bool:
         """A partition between this controller and the host alone is no silence: ask two neighbors before suspecting."""

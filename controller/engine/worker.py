@@ -38,8 +38,9 @@ LONGEST_STEP_S = 45.0
 RENEWAL_AGAIN_S = 1.0
 """After a renewal that the database did not answer, the next try, in seconds."""
 
-AT_ONCE = 64
-"""Incidents one process works on at the same time."""
+AT_ONCE = 512
+"""Incidents one process works on at the same time: nearly all of a step is waiting for an address that does not answer
+(six seconds of every fifteen), so that a thousand open incidents have four hundred steps under way."""
 
 
 class Worker:

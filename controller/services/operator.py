@@ -129,7 +129,12 @@ class Operator:
             if current.state is not State.HELD:
                 raise _wrong_state(current, "retried", "while it is held")
             to = State.VERIFYING if current.command.may_have_been_sent else State.CHECKING
-            fresh = replace(back_to_checking(current), sticky=current.sticky - NEEDS_A_PERSON, life_at=None)
+            fresh = replace(
+                back_to_checking(current),
+                sticky=current.sticky - NEEDS_A_PERSON,
+                waived=current.waived | current.sticky,
+                life_at=None,
+            )
             moved = await change.move(fresh, to, reasons=(Reason.OPERATOR,), text=reason)
             await tx.save_incident(moved, end_lease=True)
             await _audit(change, "retry", incident_id, reason)

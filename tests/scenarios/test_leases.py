@@ -75,7 +75,7 @@ async def at_its_command() -> tuple[House, SlowPower, FlakyStore, Worker, Incide
     worker = Worker(world)
     await house.dead()
     await house.until(State.FENCING)
-    house.advance(1)
+    house.advance(7)  # the last look waits for a beat of each witness
     assert await worker.run_due() == 1
     await asyncio.wait_for(power.asked.wait(), 5)
     return house, power, store, worker, await house.incident()

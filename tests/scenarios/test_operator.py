@@ -191,7 +191,7 @@ async def test_cancelling_takes_the_work_from_its_worker() -> None:
     house = await a_house()
     await house.dead()
     incident = await house.until(State.FENCING)
-    house.advance(1)
+    house.advance(7)  # the last look waits for a beat of each witness
 
     async def cancel() -> None:
         await house.operator.cancel(incident.id, reason="", actor="ada")
@@ -210,6 +210,13 @@ async def test_retry_checks_again_from_zero() -> None:
     assert (again.state, again.tally.dead, again.sticky) == (State.CHECKING, 0, frozenset())
     assert [r.action for r in await house.audit()] == ["retry"]
     assert house.power.commands() == []
+
+
+async def test_a_person_who_decides_against_a_storm_is_not_held_by_it_again() -> None:
+    house, incident = await held()
+    incident = await house.change(incident, sticky=frozenset({Reason.STORM}))
+    tried = await house.operator.retry(incident.id, reason="it was the switch", actor="ada")
+    assert (tried.waived, tried.sticky) == (frozenset({Reason.STORM}), frozenset())
 
 
 async def test_retry_after_a_command_only_reads() -> None:

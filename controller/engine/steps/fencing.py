@@ -133,8 +133,11 @@ async def _no_command(claimed: Claimed, incident: Incident, facts: RoundFacts) -
 
 async def _store_intent(claimed: Claimed, incident: Incident, scene: Scene) -> Attempt:
     change, now = claimed.change, claimed.now
-    action = incident.action or scene.policy.action
-    action = action_after_fences(action, await fences_before(change.tx, incident, now=now))
+    meant = incident.action or scene.policy.action
+    before = await fences_before(change.tx, incident, now=now)
+    action = action_after_fences(meant, before)
+    if action is not meant:
+        await tell(change.tx, notices.stays_off(incident, change.host, at=now, fences=before + 1))
     attempt = Attempt(
         id=change.world.new_id(),
         host_id=incident.host_id,

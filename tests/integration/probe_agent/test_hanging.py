@@ -67,7 +67,7 @@ def test_later_callers_are_told_at_once_and_no_second_child_is_made(agent: Agent
         assert code() is ReadingCode.MOUNT_STUCK
         assert agent.answers()
         agent.watch()
-    assert time.monotonic() - begun < 2.0
+    assert time.monotonic() - begun < 8.0, "each caller waiting for its own deadline would be 10 s"
     assert len(children_of(agent.serve.pid)) == 2
     assert child_for(agent, pools[0]) == stuck
 

@@ -263,6 +263,12 @@ def test_more_suspects_at_once_than_may_be_taken_down_are_a_storm() -> None:
     assert refused(incidents=suspects(4)) == (Reason.STORM,)
 
 
+def test_a_storm_that_a_person_decided_against_holds_that_host_no_more() -> None:
+    waived = incident(waived=frozenset({Reason.STORM}))
+    raging = incident("i9", host_id="h9", sticky=frozenset({Reason.STORM}))
+    assert refused(waived, incidents=(waived, *suspects(4)[1:], raging)) == ()
+
+
 def test_a_single_allowed_host_is_no_storm_by_itself() -> None:
     one_a_day = policy(max_actions=1, max_unhealthy_percent=100)
     assert refused(under=one_a_day) == ()
