@@ -51,7 +51,7 @@ check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
 
 .PHONY: sim
 sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
-	@$(BIN)/python -m tests.simulation --runs $(RUNS) --seed $(SEED)
+	@$(BIN)/python -m tests.simulation --runs $(RUNS) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: bench
 bench: .venv/.dev-ready ## Measure: make bench, or one alone: make bench ONLY=engine

@@ -42,10 +42,6 @@ class Coverage:
     marks: set[str] = field(default_factory=set)
     """Situations worth knowing that they came up."""
 
-    def add(self, other: "Coverage") -> None:
-        for name in ("states", "edges", "reasons", "points", "notices", "marks"):
-            getattr(self, name).update(getattr(other, name))
-
 
 @dataclass(frozen=True, slots=True)
 class Breach:

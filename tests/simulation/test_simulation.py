@@ -6,27 +6,25 @@ import sys
 
 import pytest
 
-from controller.domain.incident import TRANSITIONS, State
-from tests.simulation.facts import Coverage
+from tests.simulation.runner import run_many
 from tests.simulation.schedules import random_plan
 from tests.simulation.sim import simulate
 
-FIXED = range(7_000_000, 7_000_200)
-RARE_EDGES = frozenset(
-    {(State.SUSPECT, State.HELD), (State.FENCING, State.RECOVERED), (State.SUSPECT, State.CANCELLED)}
-)
-"""Edges that two hundred schedules may miss."""
+FIXED = range(7_000_000, 7_000_040)
+"""A few, for whoever runs pytest alone; `make test` runs two thousand more beside it, and counts what they reach."""
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_two_hundred_schedules_break_no_rule_and_go_everywhere() -> None:
-    coverage = Coverage()
-    for seed in FIXED:
-        coverage.add(assert_unbroken(seed))
-    assert coverage.states == set(State)
-    edges = {(a, b) for a, ends in TRANSITIONS.items() for b in ends}
-    assert len(edges - coverage.edges - RARE_EDGES) <= 4, sorted(edges - coverage.edges)
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", FIXED)
+def test_a_schedule_breaks_no_rule(seed: int) -> None:
+    assert_unbroken(seed)
+
+
+def test_schedules_in_other_processes_tell_the_same_in_the_same_order() -> None:
+    seeds = range(7_000_000, 7_000_006)
+    told = [[(r.seed, r.coverage) for r in run_many(seeds, jobs=jobs)] for jobs in (1, 2)]
+    assert told[0] == told[1]
 
 
 def test_a_schedule_nobody_has_seen_before_breaks_no_rule() -> None:
@@ -59,9 +57,8 @@ def test_a_schedule_replays_exactly_in_another_process() -> None:
     assert told[0] == told[1]
 
 
-def assert_unbroken(seed: int) -> Coverage:
+def assert_unbroken(seed: int) -> None:
     outcome = simulate(random_plan(seed))
     replay = f"python -m tests.simulation --replay {seed}"
     assert not outcome.breaches, f"{outcome.breaches[0]}\n{replay}\n{outcome.plan}\n{outcome.story}"
     assert not outcome.simulation.crashes, f"{outcome.simulation.crashes[0]}\n{replay}"
-    return outcome.coverage
