@@ -12,9 +12,9 @@ import structlog
 from controller.db.store import Tx
 from controller.domain.inheritance import resolve
 from controller.domain.model import Attempt, ControllerRow, Level, Pause
-from controller.domain.power import Accepted, PowerCode
 from controller.domain.reasons import Reason
 from controller.domain.safeguards import SYSTEM
+from controller.services.transition import fate_unknown
 from controller.services.world import World
 
 log = structlog.get_logger(__name__)
@@ -89,15 +89,7 @@ async def tidy(world: World) -> int:
         old = [a for a in await tx.attempts_unfinished() if now - a.intended_at > UNFINISHED_FOR]
         left = [a for a in old if not await _has_its_own_step(tx, a)]
         for attempt in left:
-            await tx.save_attempt(
-                replace(
-                    attempt,
-                    finished_at=now,
-                    accepted=Accepted.UNKNOWN,
-                    code=PowerCode.DRIVER_FAILED,
-                    said="the controller that was to send it stopped; whether it was sent is unknown",
-                )
-            )
+            await tx.save_attempt(fate_unknown(attempt, at=now))
         return len(left)
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from controller.db.store import Tx
 from controller.domain import notices, schedule
 from controller.domain.incident import Incident, State, check_transition
-from controller.domain.model import Effect, EffectKind, Event, Health, Host, Notice
+from controller.domain.model import Attempt, Effect, EffectKind, Event, Health, Host, Notice
 from controller.domain.policy import Policy
+from controller.domain.power import Accepted, PowerCode
 from controller.domain.reasons import NEEDS_A_PERSON, Reason
 from controller.domain.tally import Tally
 from controller.services.telling import tell
@@ -144,6 +145,17 @@ def _quarantined_by(incident: Incident, health: Health) -> str:
     if not incident.quarantined:
         return health.quarantined_by
     return incident.id if incident.state is State.FENCED else ""
+
+
+def fate_unknown(attempt: Attempt, *, at: datetime) -> Attempt:
+    """The attempt of a process that is gone: closed as unknown, so that its host and device are free again."""
+    return replace(
+        attempt,
+        finished_at=at,
+        accepted=Accepted.UNKNOWN,
+        code=PowerCode.DRIVER_FAILED,
+        said="the controller that was to send it stopped; whether it was sent is unknown",
+    )
 
 
 def back_to_checking(incident: Incident) -> Incident:

@@ -24,7 +24,7 @@ from controller.services.look import look
 from controller.services.rounds import judged, keep_round
 from controller.services.scene import Scene, bmc_target, fences_before
 from controller.services.telling import tell
-from controller.services.transition import back_to_checking
+from controller.services.transition import back_to_checking, fate_unknown
 
 COMMAND_DEADLINE_S = 15.0
 DRIVER_GRACE_S = 1.0
@@ -213,15 +213,7 @@ async def _fate_unknown(step: Step, scene: Scene) -> None:
         change, incident = claimed.change, claimed.incident
         attempt = await change.tx.attempt(incident.command.attempt_id)
         if attempt is not None and attempt.finished_at is None:
-            await change.tx.save_attempt(
-                replace(
-                    attempt,
-                    finished_at=claimed.now,
-                    accepted=Accepted.UNKNOWN,
-                    code=PowerCode.DRIVER_FAILED,
-                    said="the controller that was to send it stopped; whether it was sent is unknown",
-                )
-            )
+            await change.tx.save_attempt(fate_unknown(attempt, at=claimed.now))
         command = replace(incident.command, status=CommandStatus.ANSWERED)
         claimed.incident = await change.move(
             replace(incident, command=command),
