@@ -1,6 +1,6 @@
 """Runs statements on one connection in one transaction, with the store's errors; base of the repositories."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from sqlalchemy import CursorResult, Executable, RowMapping
@@ -19,31 +19,34 @@ class Session:
         self._broken_by: StoreError | None = None
         self._over = False
 
-    async def run(self, statement: Executable) -> CursorResult[Any]:
-        """Execute one statement. After an error PostgreSQL takes no more in this transaction, and neither do we."""
+    async def run(self, statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
+        """Execute one statement. After an error PostgreSQL takes no more in this transaction, and neither do we.
+
+        ``values`` of its bound parameters: what every step runs is put together once, as that costs more than running.
+        """
         self.check_usable()
         try:
             with store_errors():
-                return await self._connection.execute(statement)
+                return await self._connection.execute(statement, values)
         except StoreError as error:
             self._broken_by = error
             raise
 
-    async def all(self, statement: Executable) -> Sequence[RowMapping]:
+    async def all(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Sequence[RowMapping]:
         """All rows."""
-        return (await self.run(statement)).mappings().all()
+        return (await self.run(statement, values)).mappings().all()
 
-    async def first(self, statement: Executable) -> RowMapping | None:
+    async def first(self, statement: Executable, values: Mapping[str, Any] | None = None) -> RowMapping | None:
         """The first row, or None."""
-        return (await self.run(statement)).mappings().first()
+        return (await self.run(statement, values)).mappings().first()
 
-    async def touched(self, statement: Executable) -> bool:
+    async def touched(self, statement: Executable, values: Mapping[str, Any] | None = None) -> bool:
         """True when the statement changed a row."""
-        return (await self.run(statement)).rowcount > 0
+        return (await self.run(statement, values)).rowcount > 0
 
-    async def must_touch(self, statement: Executable, what: str) -> None:
+    async def must_touch(self, statement: Executable, what: str, values: Mapping[str, Any] | None = None) -> None:
         """Raise :class:`StoreError` when no row was changed: saving what was never added is a bug."""
-        if not await self.touched(statement):
+        if not await self.touched(statement, values):
             raise StoreError(f"no {what}")
 
     def refuse(self, field: str, message: str) -> NoReturn:

@@ -1,8 +1,9 @@
 """Intents of power commands and other side effects, and the guard they are made under."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, RowMapping, bindparam, func, select
 
 from controller.db.mapping import Mapping
 from controller.db.models import Attempts, Effects
@@ -11,6 +12,10 @@ from controller.domain.model import Attempt, Effect, EffectStatus
 
 ATTEMPTS = Mapping(Attempt, Attempts)
 EFFECTS = Mapping(Effect, Effects)
+
+_ATTEMPTS = ATTEMPTS.select().order_by(ATTEMPTS.c.intended_at, ATTEMPTS.c.seq)
+_SINCE = _ATTEMPTS.where(ATTEMPTS.c.intended_at > bindparam("since"))
+_UNFINISHED = _ATTEMPTS.where(ATTEMPTS.c.finished_at.is_(None))
 
 GUARD = 0x686F7374_66656E63
 """Any number, the same for every controller ("hostfenc"): PostgreSQL's advisory locks are told apart by numbers."""
@@ -42,15 +47,14 @@ class ActingRepository(Repository):
 
     async def attempts_since(self, since: datetime) -> list[Attempt]:
         """See the port."""
-        return await self._attempts(ATTEMPTS.c.intended_at > since)
+        return _attempts(await self._session.all(_SINCE, {"since": since}))
 
     async def attempts_unfinished(self) -> list[Attempt]:
         """See the port."""
-        return await self._attempts(ATTEMPTS.c.finished_at.is_(None))
+        return _attempts(await self._session.all(_UNFINISHED))
 
     async def _attempts(self, which: ColumnElement[bool]) -> list[Attempt]:
-        statement = ATTEMPTS.select().where(which).order_by(ATTEMPTS.c.intended_at, ATTEMPTS.c.seq)
-        return [ATTEMPTS.entity(row) for row in await self._session.all(statement)]
+        return _attempts(await self._session.all(_ATTEMPTS.where(which)))
 
     async def add_effect(self, effect: Effect) -> None:
         """See the port."""
@@ -76,3 +80,7 @@ class ActingRepository(Repository):
         mine = EFFECTS.select().where(EFFECTS.c.host_id == host_id)
         rows = await self._session.all(mine.order_by(EFFECTS.c.intended_at, EFFECTS.c.seq))
         return [EFFECTS.entity(row) for row in rows]
+
+
+def _attempts(rows: Sequence[RowMapping]) -> list[Attempt]:
+    return [ATTEMPTS.entity(row) for row in rows]

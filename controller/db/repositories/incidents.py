@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Text, literal, or_, select, update
+from sqlalchemy import Executable, Text, bindparam, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db import claims
@@ -19,14 +19,30 @@ from controller.domain.reasons import Reason
 EVENTS = Mapping(Event, Events)
 ROUNDS = Mapping(RoundRecord, Rounds)
 
-_BRIEF = select(
-    Incidents.id,
-    Incidents.host_id,
-    Incidents.cluster_id,
-    Incidents.state,
-    Incidents.opened_at,
-    Incidents.closed_at,
-    Incidents.body.op("->", return_type=Json())(literal("sticky", Text)).label("sticky"),
+_LOCK = select(Incidents.body).where(Incidents.id == bindparam("incident")).with_for_update()
+_LOCK_LEASED = _LOCK.where(Incidents.lease_token == bindparam("token"))
+_SAVE = update(Incidents.__table__).where(Incidents.id == bindparam("incident"))  # type: ignore[arg-type]
+_ADD_EVENT = EVENTS.table.insert()
+_ADD_ROUND = ROUNDS.table.insert()
+_OPEN_HOSTS = select(Incidents.host_id).where(Incidents.open)
+_OPEN_HOSTS_OF_CLUSTER = _OPEN_HOSTS.join(Hosts, Hosts.id == Incidents.host_id).where(
+    Hosts.cluster_id == bindparam("cluster")
+)
+_BRIEFS = (
+    select(
+        Incidents.id,
+        Incidents.host_id,
+        Incidents.cluster_id,
+        Incidents.state,
+        Incidents.opened_at,
+        Incidents.closed_at,
+        Incidents.body.op("->", return_type=Json())(literal("sticky", Text)).label("sticky"),
+    )
+    .where(
+        Incidents.cluster_id == bindparam("cluster"),
+        or_(Incidents.closed_at.is_(None), Incidents.closed_at >= bindparam("since")),
+    )
+    .order_by(Incidents.opened_at, Incidents.id)
 )
 
 
@@ -39,10 +55,9 @@ class IncidentRepository(Repository):
 
     async def incident_for_update(self, incident_id: str, *, token: str | None) -> Incident | None:
         """See the port."""
-        statement = select(Incidents.body).where(Incidents.id == incident_id).with_for_update()
-        if token is not None:
-            statement = statement.where(Incidents.lease_token == token)
-        return await self._body(statement)
+        if token is None:
+            return await self._body(_LOCK, {"incident": incident_id})
+        return await self._body(_LOCK_LEASED, {"incident": incident_id, "token": token})
 
     async def extend_lease(self, incident_id: str, *, token: str, lease_until: datetime) -> bool:
         """See the port."""
@@ -51,8 +66,8 @@ class IncidentRepository(Repository):
     async def save_incident(self, incident: Incident, *, end_lease: bool) -> None:
         """See the port."""
         freed: dict[str, Any] = {"lease_token": None, "lease_until": None} if end_lease else {}
-        statement = update(Incidents).where(Incidents.id == incident.id).values(_columns(incident) | freed)
-        await self._session.must_touch(statement, f"incident {incident.id}")
+        values = _columns(incident) | freed | {"incident": incident.id}
+        await self._session.must_touch(_SAVE, f"incident {incident.id}", values)
 
     async def open_incident(self, incident: Incident) -> bool:
         """See the port. The host's row is locked against being deleted meanwhile."""
@@ -81,16 +96,16 @@ class IncidentRepository(Repository):
 
     async def open_hosts(self, *, cluster_id: str | None = None) -> frozenset[str]:
         """See the port."""
-        statement = select(Incidents.host_id).where(Incidents.open)
-        if cluster_id is not None:
-            statement = statement.join(Hosts, Hosts.id == Incidents.host_id).where(Hosts.cluster_id == cluster_id)
-        return frozenset((await self._session.run(statement)).scalars())
+        found = await (
+            self._session.run(_OPEN_HOSTS)
+            if cluster_id is None
+            else self._session.run(_OPEN_HOSTS_OF_CLUSTER, {"cluster": cluster_id})
+        )
+        return frozenset(found.scalars())
 
     async def briefs(self, cluster_id: str, *, since: datetime) -> list[IncidentBrief]:
         """See the port."""
-        not_before = or_(Incidents.closed_at.is_(None), Incidents.closed_at >= since)
-        statement = _BRIEF.where(Incidents.cluster_id == cluster_id, not_before)
-        rows = await self._session.all(statement.order_by(Incidents.opened_at, Incidents.id))
+        rows = await self._session.all(_BRIEFS, {"cluster": cluster_id, "since": since})
         return [IncidentBrief(**dict(row) | {"sticky": frozenset(map(Reason, row["sticky"]))}) for row in rows]
 
     async def incidents(
@@ -113,7 +128,7 @@ class IncidentRepository(Repository):
 
     async def add_event(self, event: Event) -> None:
         """See the port."""
-        await self._session.run(EVENTS.insert(event))
+        await self._session.run(_ADD_EVENT, EVENTS.values(event))
 
     async def events(self, incident_id: str) -> list[Event]:
         """See the port."""
@@ -122,7 +137,7 @@ class IncidentRepository(Repository):
 
     async def add_round(self, record: RoundRecord) -> None:
         """See the port."""
-        await self._session.run(ROUNDS.insert(record))
+        await self._session.run(_ADD_ROUND, ROUNDS.values(record))
 
     async def rounds(self, incident_id: str, *, limit: int = 200) -> list[RoundRecord]:
         """See the port."""
@@ -130,8 +145,8 @@ class IncidentRepository(Repository):
         rows = await self._session.all(newest.limit(limit))
         return [ROUNDS.entity(row) for row in reversed(rows)]
 
-    async def _body(self, statement: Executable) -> Incident | None:
-        row = await self._session.first(statement)
+    async def _body(self, statement: Executable, values: dict[str, Any] | None = None) -> Incident | None:
+        row = await self._session.first(statement, values)
         return None if row is None else row["body"]
 
     async def _bodies(self, statement: Executable) -> list[Incident]:

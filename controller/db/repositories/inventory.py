@@ -6,7 +6,7 @@ Sorted in Python: PostgreSQL's order of texts depends on the database's locale.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, delete, or_, select
+from sqlalchemy import RowMapping, Select, bindparam, delete, or_, select
 from sqlalchemy.orm import aliased
 
 from controller.db.mapping import Mapping
@@ -19,6 +19,15 @@ CLUSTERS = Mapping(Cluster, Clusters)
 HOSTS = Mapping(Host, Hosts, without=("agent_token",))
 POOLS = Mapping(Pool, Pools)
 HEALTHS = Mapping(Health, Healths, key="host_id")
+
+_its_row = aliased(Hosts)
+_its_cluster = select(_its_row.cluster_id).where(_its_row.id == bindparam("host")).scalar_subquery()
+_BESIDE = HOSTS.select().add_columns(Hosts.agent_token).where(Hosts.cluster_id == _its_cluster)
+_WITH_DEVICE = select(Settings.owner_id).where(
+    IS_DEVICE, Settings.level == Level.HOST, Settings.value == bindparam("address")
+)
+_HEALTHS = HEALTHS.select()
+_HEALTHS_OF = _HEALTHS.join(Hosts, Hosts.id == Healths.host_id).where(Hosts.cluster_id == bindparam("cluster"))
 
 
 class InventoryRepository(Repository):
@@ -55,19 +64,15 @@ class InventoryRepository(Repository):
 
     async def hosts_beside(self, host_id: str) -> list[Host]:
         """See the port."""
-        its_cluster = aliased(Hosts)
-        cluster_id = select(its_cluster.cluster_id).where(its_cluster.id == host_id).scalar_subquery()
-        statement = HOSTS.select().add_columns(Hosts.agent_token)
-        return await self._hosts(statement.where(Hosts.cluster_id == cluster_id))
+        return await self._hosts(_BESIDE, {"host": host_id})
 
-    async def _hosts(self, statement: Select[Any]) -> list[Host]:
-        rows = await self._session.all(statement)
+    async def _hosts(self, statement: Select[Any], values: dict[str, Any] | None = None) -> list[Host]:
+        rows = await self._session.all(statement, values)
         return sorted((self._host(row) for row in rows), key=lambda h: (h.name, h.id))
 
     async def hosts_with_device(self, address: str) -> frozenset[str]:
         """See the port."""
-        statement = select(Settings.owner_id).where(IS_DEVICE, Settings.level == Level.HOST, Settings.value == address)
-        return frozenset((await self._session.run(statement)).scalars())
+        return frozenset((await self._session.run(_WITH_DEVICE, {"address": address})).scalars())
 
     async def host(self, host_id: str) -> Host | None:
         """See the port."""
@@ -117,10 +122,12 @@ class InventoryRepository(Repository):
 
     async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
         """See the port."""
-        statement = HEALTHS.select()
-        if cluster_id is not None:
-            statement = statement.join(Hosts, Hosts.id == Healths.host_id).where(Hosts.cluster_id == cluster_id)
-        return {row["host_id"]: HEALTHS.entity(row) for row in await self._session.all(statement)}
+        rows = await (
+            self._session.all(_HEALTHS)
+            if cluster_id is None
+            else self._session.all(_HEALTHS_OF, {"cluster": cluster_id})
+        )
+        return {row["host_id"]: HEALTHS.entity(row) for row in rows}
 
     async def save_health(self, health: Health) -> None:
         """See the port."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import RowMapping, delete, null, or_, select, update
+from sqlalchemy import RowMapping, bindparam, delete, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db.mapping import Mapping
@@ -16,6 +16,11 @@ PAUSES = Mapping(Pause, Pauses)
 CONTROLLERS = Mapping(ControllerRow, Controllers)
 
 _KEY = (Settings.level, Settings.owner_id, Settings.field)
+_ROWS = select(*_KEY, Settings.value, Settings.sealed)
+_ROWS_OF = _ROWS.where(  # every level, for the index
+    Settings.level.in_(bindparam("levels", expanding=True)), Settings.owner_id.in_(bindparam("owners", expanding=True))
+)
+_PAUSES = PAUSES.select().where(Pauses.lifted_at.is_(None)).order_by(Pauses.created_at, Pauses.id)
 
 
 class SettingRepository(Repository):
@@ -23,10 +28,11 @@ class SettingRepository(Repository):
 
     async def setting_rows(self, *, owners: Collection[str] | None = None) -> list[SettingRow]:
         """See the port."""
-        statement = select(*_KEY, Settings.value, Settings.sealed)
-        if owners is not None:  # every level, for the index
-            statement = statement.where(Settings.level.in_(Level), Settings.owner_id.in_(owners))
-        rows = await self._session.all(statement)
+        rows = await (
+            self._session.all(_ROWS)
+            if owners is None
+            else self._session.all(_ROWS_OF, {"levels": list(Level), "owners": list(owners)})
+        )
         return sorted((self._setting(row) for row in rows), key=lambda r: (r.level, r.owner_id, r.field))
 
     def _setting(self, row: RowMapping) -> SettingRow:
@@ -50,8 +56,7 @@ class SettingRepository(Repository):
 
     async def pauses(self) -> list[Pause]:
         """See the port."""
-        statement = PAUSES.select().where(Pauses.lifted_at.is_(None)).order_by(Pauses.created_at, Pauses.id)
-        return [PAUSES.entity(row) for row in await self._session.all(statement)]
+        return [PAUSES.entity(row) for row in await self._session.all(_PAUSES)]
 
     async def save_pause(self, pause: Pause) -> None:
         """See the port."""
