@@ -16,6 +16,7 @@ from controller.services.operations import ReportResult
 from controller.services.world import World
 
 OLDEST_DISCONNECT = timedelta(hours=24)
+NOT_WORTH_A_WORD = timedelta(seconds=5)
 
 
 async def open_incident(
@@ -36,10 +37,13 @@ async def open_incident(
         known = await tx.open_incident_of(host.id)
         if known is not None:
             return ReportResult(incident=known, opened=False)
-        if not (await tx.health(host.id)).armed:
+        health = await tx.health(host.id)
+        if not health.armed:
             return ReportResult(incident=None, opened=False, why_not=Reason.NOT_REARMED)
         since = disconnect_at or now
-        clamped = min(max(since, now - OLDEST_DISCONNECT), now)
+        # A reporter's clock may be wrong; that the agent answered then is known by ours.
+        earliest = max(now - OLDEST_DISCONNECT, health.seen_at or now - OLDEST_DISCONNECT)
+        clamped = min(max(since, earliest), now)
         incident = Incident(
             id=world.new_id(),
             host_id=host.id,
@@ -55,7 +59,7 @@ async def open_incident(
         if not await tx.open_incident(incident):
             return ReportResult(incident=None, opened=False)
         text = f"{source}: {note}" if note else str(source)
-        if clamped != since:
+        if abs(clamped - since) > NOT_WORTH_A_WORD:
             text += f"; the disconnect time given ({since.isoformat()}) was put to {clamped.isoformat()}"
         await _note(tx, incident, event_id=world.new_id(), at=now, kind="opened", text=text, actor=actor)
         return ReportResult(incident=incident, opened=True)

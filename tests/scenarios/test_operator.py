@@ -258,6 +258,7 @@ async def report(house: House, *, seconds_ago: float = 0) -> Incident:
 async def test_a_report_opens_one_incident_and_saying_it_again_changes_nothing() -> None:
     house = await a_house()
     house.probing.die("h1")
+    house.advance(60)
     first = await report(house, seconds_ago=40)
     assert first.disconnect_at == await house.clock.now() - timedelta(seconds=40)
     house.advance(5)
@@ -269,9 +270,18 @@ async def test_a_report_opens_one_incident_and_saying_it_again_changes_nothing()
 @pytest.mark.parametrize(("seconds_ago", "clamped_to"), [(-3600, 0), (3 * 86400, 86400)])
 async def test_an_impossible_time_is_clamped_and_noted(seconds_ago: float, clamped_to: float) -> None:
     house = await a_house()
+    house.advance(2 * 86400)
     incident = await report(house, seconds_ago=seconds_ago)
     assert incident.disconnect_at == await house.clock.now() - timedelta(seconds=clamped_to)
     assert "was put to" in (await house.events())[0].text
+
+
+async def test_nobody_is_disconnected_before_its_agent_was_last_seen() -> None:
+    """A reporter's clock that is an hour slow would make a heartbeat that stopped long ago look like one of the end."""
+    house = await a_house()
+    house.advance(90)
+    incident = await report(house, seconds_ago=3600)
+    assert incident.disconnect_at == await house.clock.now() - timedelta(seconds=90)
 
 
 async def test_a_host_not_seen_healthy_since_the_last_one_gets_no_new_incident() -> None:
