@@ -70,7 +70,6 @@ class Reason(StrEnum):
     CONTRADICTION = "contradiction"
     OTHER_HOST_VANISHED = "other_host_vanished"
     RELEASE_FAILED = "release_failed"
-    NOT_ENOUGH_TIME = "not_enough_time"
     # what people and the world did
     NOTHING_TO_RELEASE = "nothing_to_release"
     ACTION_NONE = "action_none"

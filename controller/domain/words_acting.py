@@ -137,10 +137,6 @@ ACTING: dict[Reason, tuple[str, str]] = {
         "The host is off, but the cloud did not let its virtual machines start elsewhere.",
         "Look at the cloud's errors; start the machines by hand if need be: the host is off.",
     ),
-    Reason.NOT_ENOUGH_TIME: (
-        "There was not enough time left to finish this step safely, so it was not begun.",
-        "Nothing: it is tried again. If this stays, check how fast BMC and database answer.",
-    ),
     # what people and the world did
     Reason.NOTHING_TO_RELEASE: (
         "No virtual machine runs on this host, so cutting its power would help nobody.",
