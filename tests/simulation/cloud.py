@@ -9,6 +9,8 @@ from controller.domain.model import EffectKind, Host
 from tests.simulation.process import Process
 from tests.simulation.universe import Universe
 
+ADAPTER_BUG = "the simulated cloud adapter fell over"
+
 
 class SimCloud:
     """Implements :class:`controller.cloud.base.Cloud` on the truth."""
@@ -23,6 +25,8 @@ class SimCloud:
     async def disks(self, host: Host) -> DiskList:
         await self._process.point("disks")
         u = self._universe
+        if u.cloud.adapter_fails:
+            raise RuntimeError(ADAPTER_BUG)
         pools = [p for p in u.pools.values() if p.cluster_id == host.cluster_id]
         if u.cloud.unreachable and u.cloud.opinions:
             return DiskList(known=False)
@@ -33,6 +37,8 @@ class SimCloud:
                 DiskTarget(vm_id=g.id, vm_name=g.name, path=g.path, pool_root=u.pools[g.pool_id].root) for g in here
             ),
             elsewhere=tuple(g.name for g in u.guests.values() if g.host_id == host.id != g.placed_on),
+            uncheckable=tuple(g.name for g in here if g.local),
+            cloud_heartbeats=tuple(p.cloud_path(host.id) for p in pools) if u.cloud.opinions else (),
             vms=tuple(g.name for g in here),
             pool_roots=tuple(p.root for p in pools),
         )
@@ -42,7 +48,7 @@ class SimCloud:
         cloud = self._universe.cloud
         if not cloud.opinions:
             return CloudSays.NONE
-        if cloud.unreachable:
+        if cloud.unreachable or cloud.mute:
             return CloudSays.UNREACHABLE
         silent = self._universe.now() - cloud.pinged_at[host.id]
         return CloudSays.UP if silent < cloud.notices_after_s else CloudSays.NOT_UP

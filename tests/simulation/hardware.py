@@ -34,6 +34,8 @@ class Fault(StrEnum):
     AGENT_SLOW = "agent_slow"
     BEAT_DOWN = "beat_down"
     WITHDRAWN = "withdrawn"
+    INCOMPATIBLE = "incompatible"
+    """The agent speaks another protocol than the controller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,22 @@ class SharedPool:
         file.mtime_ns = int((at + self.clock_offset_s) * 1e9)
         file.written_at = at
 
+    def cloud_beat(self, host_id: str, *, at: float) -> None:
+        """The cloud's own agent on the host writes its heartbeat."""
+        path = self.cloud_path(host_id)
+        if path not in self.files:
+            self.files[path] = File(inode=2000 + len(self.files), size=16)
+        self.write(path, at=at)
+
+    def cloud_path(self, host_id: str) -> str:
+        """Where the cloud keeps its own heartbeat of a host."""
+        return f"{self.root}/KVMHA/hb-{host_id}"
+
+    def fail_over(self) -> None:
+        """Another server takes over: every file is the same, and every time of it another."""
+        for file in self.files.values():
+            file.mtime_ns += 1
+
     def beat(self, host_id: str, mark: Mark, *, at: float) -> None:
         """A heartbeat reaches the pool."""
         path = f"{self.root}/.hostfence/{host_id}"
@@ -104,6 +122,8 @@ class Guest:
     writes: bool
     placed_on: str
     """Where the cloud believes it to be."""
+    local: bool = False
+    """It has a disk that no neighbor can see."""
 
 
 @dataclass(slots=True)
@@ -160,6 +180,10 @@ class Metal:
 
     def agent_up(self, now: float) -> bool:
         return self.kernel_up(now) and not self.faulty(Fault.AGENT_DOWN, now)
+
+    def understood(self, now: float) -> bool:
+        """Its agent and the controllers speak the same protocol."""
+        return not self.faulty(Fault.INCOMPATIBLE, now)
 
     def beats(self, now: float) -> bool:
         return self.kernel_up(now) and not self.faulty(Fault.BEAT_DOWN, now)

@@ -46,20 +46,27 @@ class Liveness:
         u.cut_off.clear()
         u.cut_pairs.clear()
         u.slow_answers.clear()
-        u.cloud.unreachable = u.cloud.effects_fail = u.cloud.loses_answers = False
+        u.disordered.clear()
+        u.watches_slow = False
+        u.cloud.unreachable = u.cloud.effects_fail = u.cloud.loses_answers = u.cloud.mute = False
+        u.cloud.adapter_fails = False
+        u.refused_addresses.clear()
+        u.driver_proves = True
         for pool in u.pools.values():
             pool.state = PoolState.OK
         for metal in u.hosts.values():
             self._mend_host(metal, now)
         for guest in u.guests.values():
-            guest.placed_on = guest.host_id
+            guest.placed_on, guest.local = guest.host_id, False
+        for host_id in u.hosts:
+            self._sim.mishaps.own_device(host_id)
+            self._sim.mishaps.unmark_host(host_id)
         self._sim.store.unavailable = False
         for process in self._sim.alive():
             self._mend_process(process)
         if not self._sim.alive():
             self._sim.start_process()
-        for name, value in self._sim.plan.settings.items():
-            self._sim.write_setting(name, value)
+        self._sim.write_settings(self._sim.plan.settings)
 
     def _mend_host(self, metal: Metal, now: float) -> None:
         bmc = self._u.bmcs[metal.id]

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextvars
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
-from controller.db.store import StoreError
+from controller.db.store import StoreError, Tx
 from controller.domain.incident import Source, State
-from controller.domain.model import Level, Pause
+from controller.domain.model import Level, Pause, SettingRow
 from controller.domain.power import PowerAction, PowerState
 from controller.services.errors import ServiceError
+from controller.services.operations import ReportResult
 from controller.services.operator import Operator
 from tests.simulation.hardware import Fault, PoolState
 from tests.simulation.plan import Mishap
@@ -28,6 +31,7 @@ class Mishaps:
         self._sim = simulation
         self._u = simulation.universe
         self.tasks: list[asyncio.Task[None]] = []
+        self._ids = itertools.count()
 
     def happen(self, mishap: Mishap) -> None:
         """Let it happen now."""
@@ -88,6 +92,33 @@ class Mishaps:
         self._u.slow_answers.add(host_id)
         self._later(lasts, self._u.slow_answers.discard, host_id)
 
+    def disorder(self, host_id: str, lasts: float) -> None:
+        """The agent's answers come in any order, some of them twice."""
+        self._u.disordered.add(host_id)
+        self._later(lasts, self._u.disordered.discard, host_id)
+
+    def everybody_slow(self, lasts: float) -> None:
+        """Half of all agents' answers come too late."""
+        for host_id in self._u.hosts:
+            self.slow(host_id, lasts)
+
+    def watches_slow(self, lasts: float) -> None:
+        """All agents are late to tell what they watch, and answer questions in time."""
+        self._u.watches_slow = True
+        self._later(lasts, setattr, self._u, "watches_slow", False)
+
+    def upgrade(self, host_id: str, foreign_for: float) -> None:
+        """The agent stops in order (its heartbeat is withdrawn), and comes back as a version of another protocol."""
+        self.fault(host_id, Fault.WITHDRAWN, 6.0)
+        self.fault(host_id, Fault.AGENT_DOWN, 5.0)
+        if foreign_for:
+            self.fault(host_id, Fault.INCOMPATIBLE, 5.0 + foreign_for)
+
+    def agent_and_beat(self, host_id: str, lasts: float) -> None:
+        """Both of hostfence's processes on the host die, and its guests live on."""
+        self.fault(host_id, Fault.AGENT_DOWN, lasts)
+        self.fault(host_id, Fault.BEAT_DOWN, lasts)
+
     # -- network and storage
 
     def partition(self, a: str, b: str, lasts: float) -> None:
@@ -111,6 +142,15 @@ class Mishaps:
     def server_clock(self, pool_id: str, by: float) -> None:
         """The storage server's clock steps: every later mtime is off."""
         self._u.pools[pool_id].clock_offset_s += by
+
+    def pool_fails_over(self, pool_id: str) -> None:
+        """Another server takes the pool over: every file's times jump, and nobody wrote."""
+        self._u.pools[pool_id].fail_over()
+
+    def other_inode(self, guest_id: str) -> None:
+        """The disk's file is replaced by another one under the same name."""
+        guest = self._u.guests[guest_id]
+        self._u.pools[guest.pool_id].files[guest.path].inode += 1000
 
     def clock_step(self, by: float) -> None:
         """The database server's wall clock steps."""
@@ -156,6 +196,19 @@ class Mishaps:
         setattr(self._u.cloud, name, True)
         self._later(lasts, setattr, self._u.cloud, name, False)
 
+    def cloud_mute(self, lasts: float) -> None:
+        self._switch("mute", lasts)
+
+    def adapter_fails(self, lasts: float) -> None:
+        """A bug: the adapter raises what it never should."""
+        self._switch("adapter_fails", lasts)
+
+    def local_disk(self, guest_id: str, lasts: float) -> None:
+        """The guest has a disk on its host's own storage for a while."""
+        guest = self._u.guests[guest_id]
+        guest.local = True
+        self._later(lasts, setattr, guest, "local", False)
+
     def placed_elsewhere(self, guest_id: str, host_id: str) -> None:
         """The cloud starts a guest somewhere else by itself, without asking anybody."""
         self._u.guests[guest_id].placed_on = host_id
@@ -169,6 +222,10 @@ class Mishaps:
 
     def at_point(self, point: str, kind: str, *args: object) -> None:
         """Something happens not at a time but at the next such point of any controller of now."""
+        self.at_later_point(point, 0, kind, *args)
+
+    def at_later_point(self, point: str, skip: int, kind: str, *args: object) -> None:
+        """The same, once ``skip`` such points have passed."""
         left = [True]
 
         def deed() -> None:
@@ -176,7 +233,7 @@ class Mishaps:
                 self.happen(Mishap(self._u.now(), kind, args))
 
         for process in self._sim.alive():
-            process.traps.append(Trap(point, 0, deed))
+            process.traps.append(Trap(point, skip, deed))
 
     def kill(self) -> None:
         for process in self._sim.alive()[:1]:
@@ -186,6 +243,13 @@ class Mishaps:
         """A rolling restart's SIGTERM."""
         for process in self._sim.alive()[:1]:
             self.tasks.append(self._u.loop.create_task(process.stop(), name=f"stop-{process.name}"))
+
+    def blackout(self, lasts: float, step: float) -> None:
+        """No controller lives for a while, and the database's clock steps meanwhile."""
+        self._sim.no_restart_before = self._u.now() + lasts
+        for process in self._sim.alive():
+            process.kill("no controller for a while")
+        self._later(lasts / 2, self.clock_step, step)
 
     def second_controller(self) -> None:
         self._sim.start_process()
@@ -205,7 +269,49 @@ class Mishaps:
             self._later(lasts, setattr, process, "database_gone", False)
 
     def setting(self, name: str, value: object) -> None:
-        self._sim.write_setting(name, value)
+        self._sim.write_settings({name: value})
+
+    def mark_host(self, host_id: str, mark: str, lasts: float) -> None:
+        """A person sets one of the host's marks for a while: excluded, maintenance, runs_controller."""
+        self._mark(host_id, mark)
+        self._later(lasts, self.unmark_host, host_id)
+
+    def unmark_host(self, host_id: str) -> None:
+        self._mark(host_id, "")
+
+    def _mark(self, host_id: str, mark: str) -> None:
+        host = replace(
+            self._sim.store.tables.hosts[host_id],
+            excluded=mark == "excluded",
+            maintenance=mark == "maintenance",
+            runs_controller=mark == "runs_controller",
+        )
+        if host != self._sim.store.tables.hosts[host_id]:
+            self._sim.edit(lambda tx: tx.save_host(host))
+
+    def device_of(self, host_id: str, other: str, lasts: float) -> None:
+        """A person types the address of another host's device; "": takes it away. Later it is put right."""
+        self._put_device(host_id, f"bmc-{other}" if other else "")
+        self._later(lasts, self.own_device, host_id)
+
+    def own_device(self, host_id: str) -> None:
+        self._put_device(host_id, f"bmc-{host_id}")
+
+    def _put_device(self, host_id: str, address: str) -> None:
+        row = SettingRow(level=Level.HOST, owner_id=host_id, field="ipmi.host", value=address)
+        known = self._sim.store.tables.settings.get((Level.HOST, host_id, "ipmi.host"))
+        if row != known:
+            self._sim.edit(lambda tx: tx.put_setting(row, secret=False))
+
+    def address_refused(self, host_id: str, lasts: float) -> None:
+        """A controller's configuration does not allow the device's address for a while."""
+        self._u.refused_addresses.add(f"bmc-{host_id}")
+        self._later(lasts, self._u.refused_addresses.discard, f"bmc-{host_id}")
+
+    def driver_gone(self, lasts: float) -> None:
+        """Controllers without the driver (a bad roll-out) for a while."""
+        self._u.driver_proves = False
+        self._later(lasts, setattr, self._u, "driver_proves", True)
 
     # -- people
 
@@ -254,7 +360,7 @@ class Mishaps:
     def pause(self, level: Level, owner_id: str, lasts: float) -> None:
         now = self._u.time()
         pause = Pause(
-            id=f"pause-{len(self._sim.store.tables.pauses)}",
+            id=f"pause-{next(self._ids)}",
             level=level,
             owner_id=owner_id,
             reason="work on the switches",
@@ -262,13 +368,14 @@ class Mishaps:
             created_at=now,
             until=now + timedelta(seconds=lasts),
         )
-        self._sim.store.tables.pauses[pause.id] = pause
+        self._sim.edit(lambda tx: tx.save_pause(pause))
 
     def lift_pauses(self) -> None:
         now = self._u.time()
-        pauses = self._sim.store.tables.pauses
-        for pause in list(pauses.values()):
-            pauses[pause.id] = replace(pause, lifted_at=now, lifted_by="ada")
+        for pause in self._sim.store.tables.pauses.values():
+            if pause.lifted_at is None:
+                lifted = replace(pause, lifted_at=now, lifted_by="ada")
+                self._sim.edit(partial(_save_pause, lifted))
 
     def _ask(self, what: str, request: Callable[[Operator], Awaitable[object]]) -> None:
         """A request to one of the controllers; it dies with it."""
@@ -283,8 +390,9 @@ class Mishaps:
 
     async def _request(self, what: str, request: Callable[[Operator], Awaitable[object]], operator: Operator) -> None:
         try:
-            await request(operator)
+            answer = await request(operator)
         except ServiceError as error:
+            self._sim.facts.coverage.reasons.update(error.reasons)
             self._u.note("api", f"{what} refused", error.code)
         except StoreError as error:
             self._u.note("api", f"{what} failed", str(error))
@@ -293,3 +401,9 @@ class Mishaps:
             raise
         else:
             self._u.note("api", f"{what} done")
+            if isinstance(answer, ReportResult) and answer.why_not is not None:
+                self._sim.facts.coverage.reasons.add(answer.why_not)
+
+
+async def _save_pause(pause: Pause, tx: Tx) -> None:
+    await tx.save_pause(pause)

@@ -111,7 +111,11 @@ class SimProbing:
     async def watch(self, host: Host, *, deadline_s: float) -> Seen:
         await self._process.point("watch")
         u, metal = self._universe, self._universe.hosts[host.id]
-        reach = await self._reach(metal, deadline_s)
+        if u.watches_slow and u.reach(self._process.name, metal) is Reach.AGENT_ANSWERED:
+            reach = Reach.UNKNOWN
+            await asyncio.sleep(deadline_s)
+        else:
+            reach = await self._reach(metal, deadline_s)
         pools: tuple[PoolSeen, ...] = ()
         boot_id = ""
         if reach is Reach.AGENT_ANSWERED:
@@ -129,6 +133,8 @@ class SimProbing:
         reach = u.reach(self._process.name, metal)
         if reach is Reach.AGENT_ANSWERED and metal.id in u.slow_answers and u.rng.random() < 0.5:
             reach = Reach.UNKNOWN
+        if reach is Reach.AGENT_ANSWERED and metal.id in u.disordered:
+            await asyncio.sleep(u.rng.uniform(0.0, deadline_s * ANSWER_SHARE / 2))
         if reach in (Reach.NO_ANSWER, Reach.UNKNOWN):
             await asyncio.sleep(deadline_s)
         return reach
@@ -137,6 +143,9 @@ class SimProbing:
         await self._process.point("ask")
         u, metal = self._universe, self._universe.hosts[witness.id]
         reach = await self._reach(metal, deadline_s)
+        if reach is Reach.KERNEL_ANSWERS and not metal.understood(u.now()):
+            await self._process.point("asked")
+            return Report(witness_id=witness.id, failure=Reason.WITNESS_INCOMPATIBLE, detail="another protocol")
         if reach is not Reach.AGENT_ANSWERED:
             await self._process.point("asked")
             return Report(witness_id=witness.id, failure=Reason.WITNESS_SILENT, detail=str(reach))
@@ -150,6 +159,9 @@ class SimProbing:
         stuck = any(v.code is ReadingCode.TIMED_OUT for v in views) or subject_reach is Reach.NO_ANSWER
         await asyncio.sleep(deadline_s * ANSWER_SHARE if stuck else 0.01)
         await self._process.point("asked")
+        if witness.id in u.disordered and u.rng.random() < 0.3:
+            # Every answer is signed for its question: an earlier one that comes once more is refused.
+            return Report(witness_id=witness.id, failure=Reason.WITNESS_INCOMPATIBLE, detail="signed for another")
         if not u.connected(self._process.name, witness.id):
             return Report(witness_id=witness.id, failure=Reason.WITNESS_SILENT, detail="the answer was lost")
         self._heard.append(
@@ -213,7 +225,7 @@ def _moved_at(metal: Metal, pool: SharedPool, subject_id: str) -> float:
 
 def _complete(question: Question, readings: tuple[Reading, ...], views: tuple[PoolView, ...]) -> bool:
     """On the pools that hold disks of the subject; heartbeats on others can show life, and need not."""
-    disks = [path for path in question.paths if "/.hostfence/" not in path]
+    disks = [path for path in question.paths if "/.hostfence/" not in path and "/KVMHA/" not in path]
     known = {r.path for r in readings if r.state is not None}
     return all(path in known for path in disks) and all(
         v.code is None and v.own is not None and v.own.known and v.subject is not None and v.subject.known

@@ -136,6 +136,11 @@ class Referee:
         for events in f.tables.events.values():
             for event in events:
                 f.coverage.reasons.update(event.reasons)
+        for records in f.tables.rounds.values():
+            for record in records.values():
+                f.coverage.reasons.update(entry["reason"] for entry in record.evidence["not_asked"])
+                for witness in record.evidence["witnesses"]:
+                    f.coverage.reasons.update(witness["reasons"])
         for notice in f.tables.notices.values():
             f.coverage.notices.add(notice.kind)
             f.coverage.reasons.update(notice.why)

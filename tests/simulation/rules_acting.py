@@ -38,7 +38,7 @@ class ActingRules:
             (
                 a
                 for a in f.tables.attempts.values()
-                if a.finished_at is None and a.host_id == host_id and a.action is entry.action
+                if a.finished_at is None and a.bmc_identity == entry.identity and a.action is entry.action
             ),
             None,
         )

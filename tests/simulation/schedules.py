@@ -8,6 +8,8 @@ from controller.domain.power import PowerAction, PowerState
 from tests.simulation.hardware import Fault, PoolState
 from tests.simulation.plan import FAST, Mishap, Plan
 
+MARKS = ("excluded", "maintenance", "runs_controller")
+
 WARM_S = 30.0
 """Until then controllers see every host and every BMC well."""
 
@@ -49,6 +51,7 @@ SITES: tuple[dict[str, tuple[str, ...]], ...] = (
     {"c1": ("h1", "h2", "h3", "h4")},
     {"c1": ("h1", "h2", "h3", "h4")},
     {"c1": ("h1", "h2", "h3", "h4", "h5")},
+    {"c1": ("h1", "h2", "h3", "h4", "h5")},
     {"c1": ("h1", "h2", "h3"), "c2": ("k1", "k2", "k3")},
     {"c1": ("h1", "h2")},
 )
@@ -56,7 +59,8 @@ SITES: tuple[dict[str, tuple[str, ...]], ...] = (
 
 def random_plan(seed: int) -> Plan:
     """The schedule of this seed; always the same one."""
-    return _Dice(seed).plan()
+    dice = _Dice(seed)
+    return dice.aimed() if dice.aims() else dice.plan()
 
 
 class _Dice:
@@ -90,6 +94,48 @@ class _Dice:
             liveness=rng.random() < 0.12,
         )
 
+    def aims(self) -> bool:
+        """One schedule in eight is aimed at what chance alone hardly ever brings about."""
+        return self._rng.random() < 0.125
+
+    def aimed(self) -> Plan:
+        """One death in a calm world, and the one thing that leads to a rare reason or edge."""
+        rng, host, at = self._rng, "h1", 36.0 + self._rng.uniform(0, 5)
+        ignores = Mishap(at, "bmc", (host, "ignores_off", True, 900.0))
+        ways: tuple[tuple[dict[str, Any], list[Mishap]], ...] = (
+            ({}, [Mishap(at, "at_point", ("after to verifying", "bmc_unreachable", host, rng.uniform(3, 30)))]),
+            ({}, [ignores]),
+            ({}, [ignores, Mishap(at, "at_later_point", ("after to fencing", 1, "reconnect", host))]),
+            ({}, [Mishap(at + rng.uniform(0, 40), "mark_host", (host, rng.choice(MARKS), 60.0))]),
+            ({"action": "none"}, [Mishap(at + rng.uniform(90, 110), "report", (host,))]),
+            (
+                {},
+                [
+                    Mishap(at, "bmc", (host, "takes_s", 5.0, 900.0)),
+                    Mishap(at, "at_point", ("after to fencing", "manual", host, PowerAction.OFF, True)),
+                ],
+            ),
+            ({}, [Mishap(at, "at_point", ("after to releasing", "bmc_unreachable", host, rng.uniform(2, 10)))]),
+            ({"startup_quiet": 150}, []),
+            ({}, [Mishap(at, "at_point", ("after to fencing", "watches_slow", 15.0))]),
+            ({}, [Mishap(at + rng.uniform(0, 40), "blackout", (rng.uniform(10, 80), rng.choice((-3600.0, 3600.0))))]),
+            ({}, [Mishap(at + rng.uniform(0, 20), "driver_gone", (90.0,))]),
+            ({}, [Mishap(at + rng.uniform(0, 20), "address_refused", (host, 90.0))]),
+            ({}, [Mishap(at + rng.uniform(0, 20), "adapter_fails", (rng.uniform(10, 40),))]),
+            ({"cloud_opinions": True}, [Mishap(at + 10, "cloud_mute", (rng.uniform(60, 90),))]),
+        )
+        settings, mishaps = rng.choice(ways)
+        return Plan(
+            seed=self._seed,
+            hosts={"c1": ("h1", "h2", "h3", "h4", "h5")},
+            settings=FAST | {k: v for k, v in settings.items() if k in FAST},
+            cloud_opinions="cloud_opinions" in settings,
+            controllers=rng.choice((1, 2)),
+            mishaps=(Mishap(at, "hang", (host,)), *mishaps),
+            ends_at=LAST_S + 70.0,
+            liveness=rng.random() < 0.05,
+        )
+
     def _settings(self) -> dict[str, Any]:
         rng = self._rng
         return FAST | {
@@ -101,6 +147,7 @@ class _Dice:
             "max_concurrent": rng.choice((1, 1, 3)),
             "additional_checks": rng.choice((0, 1, 2, 3)),
             "off_reads": rng.choice((2, 3)),
+            "startup_quiet": rng.choice((10, 10, 10, 60)),
             "require_heartbeat": True,
         }
 
@@ -121,11 +168,16 @@ class _Dice:
     def _death(self, at: float) -> list[Mishap]:
         rng, host = self._rng, self._host()
         kind = rng.choices(
-            ("hang", "power_loss", "power_loss_with_bmc", "isolate", "unplug", "agent"), (10, 4, 2, 5, 2, 2)
+            ("hang", "power_loss", "power_loss_with_bmc", "isolate", "unplug", "agent", "agent_and_beat", "upgrade"),
+            (10, 4, 2, 5, 2, 2, 1, 1),
         )[0]
         match kind:
             case "isolate" | "unplug" | "power_loss_with_bmc":
                 death = Mishap(at, kind, (host, round(rng.uniform(10, 120), 2)))
+            case "agent_and_beat":
+                death = Mishap(at, kind, (host, self._lasts() * 3))
+            case "upgrade":
+                death = Mishap(at, kind, (host, rng.choice((0.0, 30.0, 90.0))))
             case "agent":
                 death = Mishap(at, "fault", (host, Fault.AGENT_DOWN, self._lasts()))
             case _:
@@ -136,6 +188,14 @@ class _Dice:
             mishaps += [
                 Mishap(at + rng.uniform(0, 3), "hang", (other,)) for other in self._everybody if rng.random() < 0.7
             ]
+        elif rng.random() < 0.15 and len(self._everybody) == 5:
+            # A storm of two, and one more when it is no longer at once with them.
+            late, other = rng.sample([h for h in self._everybody if h != host], 2)
+            mishaps += [
+                Mishap(at + 1, "setting", ("max_actions", 1)),
+                Mishap(at + 2, "hang", (other,)),
+                Mishap(at + 80, "hang", (late,)),
+            ]
         return mishaps
 
     def _worst_moment(self, host: str, at: float) -> list[Mishap]:
@@ -144,7 +204,15 @@ class _Dice:
         if rng.random() > 0.3:
             return []
         lies = Mishap(at, "bmc", (host, "lies_off", True, 300.0))
+        ignores = Mishap(at, "bmc", (host, "ignores_off", True, 300.0))
         choices: tuple[list[Mishap], ...] = (
+            [Mishap(at, "at_point", ("after to suspect", "cancel", host))],
+            [Mishap(at, "at_point", ("after to fencing", "cancel", host))],
+            [Mishap(at, "at_point", ("after to fencing", "everybody_slow", 15.0))],
+            [Mishap(at, "at_point", ("after to fencing", "reconnect", host))],
+            [ignores, Mishap(at, "at_later_point", ("after to fencing", 1, "reconnect", host))],
+            [Mishap(at, "at_point", ("after to fencing", "device_of", host, "", 20.0))],
+            [Mishap(at, "at_point", ("after to checking", "other_inode", f"{host}v0"))],
             [Mishap(at, "at_point", ("after to fencing", "pause", Level.GLOBAL, "", 30.0))],
             [Mishap(at, "at_point", ("after to fencing", "setting", "max_actions", 0))],
             [Mishap(at, "at_point", ("after to fencing", "rejoin", host))],
@@ -189,6 +257,16 @@ class _Dice:
             (1, Mishap(at, "rearm", (host,))),
             (2, Mishap(at, "placed_elsewhere", (f"{host}v0", rng.choice(neighbors)))),
             (1, Mishap(at, "bmc", (host, "reads", PowerState.UNKNOWN, self._lasts()))),
+            (3, Mishap(at, "mark_host", (host, rng.choice(MARKS), self._lasts()))),
+            (3, Mishap(at, "device_of", (host, rng.choice((rng.choice(others), "")), self._lasts() * 2))),
+            (1, Mishap(at, "address_refused", (host, self._lasts() * 2))),
+            (1, Mishap(at, "driver_gone", (self._lasts(),))),
+            (1, Mishap(at, "adapter_fails", (self._lasts(),))),
+            (2, Mishap(at, "cloud_mute", (self._lasts() * 2,))),
+            (2, Mishap(at, "local_disk", (f"{host}v0", self._lasts() * 2))),
+            (2, Mishap(at, "other_inode", (f"{host}v0",))),
+            (1, Mishap(at, "everybody_slow", (self._lasts(),))),
+            (2, Mishap(at, "upgrade", (rng.choice(neighbors), rng.choice((0.0, 20.0, 60.0))))),
         ]
         weights, mishaps = zip(*choices, strict=True)
         picked: Mishap = rng.choices(mishaps, weights)[0]
@@ -212,6 +290,9 @@ class _Dice:
             (5, Mishap(at, "clock_step", (clock,))),
             (4, Mishap(at, "fault", (host, fault, lasts))),
             (2, Mishap(at, "slow", (host, lasts))),
+            (3, Mishap(at, "disorder", (host, lasts))),
+            (2, Mishap(at, "pool_fails_over", (self._pool(host),))),
+            (1, Mishap(at, "blackout", (rng.choice((20.0, 65.0, 80.0)), clock))),
             (3, Mishap(at, "partition", ("ctl", host, lasts))),
             (3, Mishap(at, "partition", (host, other, lasts))),
             (4, Mishap(at, "pool", (self._pool(host), pool_state, lasts))),

@@ -1,16 +1,19 @@
 """One schedule, run: the site is built, controllers start, mishaps happen, the referee looks at every step."""
 
 import asyncio
+import contextvars
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import structlog
 
+from controller.db.store import StoreUnavailable, Tx
 from controller.domain.incident import State
 from controller.domain.inheritance import resolve
 from controller.domain.model import Cluster, Host, Level, Pool, PoolKind, SettingRow
@@ -22,7 +25,7 @@ from controller.services import policies
 from controller.services.operator import Operator
 from controller.services.world import World
 from tests.simulation import loop
-from tests.simulation.cloud import SimCloud
+from tests.simulation.cloud import ADAPTER_BUG, SimCloud
 from tests.simulation.facts import Breach, Coverage, Facts
 from tests.simulation.liveness import Liveness
 from tests.simulation.memory_store import MemoryStore
@@ -34,8 +37,13 @@ from tests.simulation.rules import Referee
 from tests.simulation.universe import PASSWORD, Universe
 
 RESTARTS_AFTER_S = 4.0
-EXPECTED = ("TimeoutError", "controller.db.store.StoreUnavailable", "controller.services.errors.NotFound")
-"""A paused process, a database that does not answer: the engine says so and tries again."""
+EXPECTED = (
+    "TimeoutError",
+    "controller.db.store.StoreUnavailable",
+    "controller.services.errors.NotFound",
+    f"RuntimeError: {ADAPTER_BUG}",
+)
+"""A paused process, a database that does not answer, a mishap's bug: the engine says so and tries again."""
 POLL_S = 0.5
 
 
@@ -53,8 +61,10 @@ class Simulation:
         self.crashes: list[str] = []
         self.operators: dict[str, Operator] = {}
         self.restarts_after_s = RESTARTS_AFTER_S
+        self.no_restart_before = 0.0
         self._ids = itertools.count(1)
         self._names = itertools.count(1)
+        self.edits: list[asyncio.Task[None]] = []
         self.mishaps = Mishaps(self)
 
     # -- building
@@ -86,23 +96,47 @@ class Simulation:
                     for n in range(plan.guests):
                         writes = self.rng.random() * 100 < plan.writers
                         u.add_guest(f"{host_id}v{n}", host_id, self.rng.choice(pools), writes=writes)
-            await self._settings()
+            for row in self._setting_rows({"ipmi.username": "fencer", "ipmi.password": PASSWORD, **plan.settings}):
+                await tx.put_setting(row, secret=row.field == "ipmi.password")
         u.cloud.opinions = plan.cloud_opinions
         self.store.before_commit = self._before_commit
         self.store.after_commit = self._after_commit
         u.power.on_command = self.referee.acting.on_command
 
-    async def _settings(self) -> None:
-        values = {"ipmi.username": "fencer", "ipmi.password": PASSWORD, **self.plan.settings}
-        for name, value in values.items():
-            self.write_setting(name, value)
+    def _setting_rows(self, values: dict[str, Any]) -> list[SettingRow]:
+        """As an operator would, at the level where each may be written."""
+        clusters = [(Level.CLUSTER, c) for c in self.plan.hosts]
+        return [
+            SettingRow(level=level, owner_id=owner_id, field=name, value=value)
+            for name, value in values.items()
+            for level, owner_id in (clusters if name in CLUSTER_ONLY else [(Level.GLOBAL, "")])
+        ]
 
-    def write_setting(self, name: str, value: object) -> None:
-        """As an operator would, at the level where it may be written."""
-        levels = [(Level.CLUSTER, c) for c in self.plan.hosts] if name in CLUSTER_ONLY else [(Level.GLOBAL, "")]
-        for level, owner_id in levels:
-            row = SettingRow(level=level, owner_id=owner_id, field=name, value=value)
-            self.store.tables.settings[level, owner_id, name] = row
+    def write_settings(self, values: dict[str, Any]) -> None:
+        """Change settings for everybody."""
+
+        async def write(tx: Tx) -> None:
+            for row in self._setting_rows(values):
+                await tx.put_setting(row, secret=False)
+
+        self.edit(write)
+
+    def edit(self, change: Callable[[Tx], Awaitable[object]]) -> None:
+        """A person changes rows, through no controller of this schedule; soon, and again until the database answers."""
+
+        async def change_it() -> None:
+            while True:
+                try:
+                    async with self.store.transaction() as tx:
+                        await change(tx)
+                except StoreUnavailable:
+                    await asyncio.sleep(1.0)
+                else:
+                    return
+
+        context = contextvars.copy_context()
+        context.run(CURRENT.set, None)
+        self.edits.append(self.universe.loop.create_task(change_it(), name="edit", context=context))
 
     # -- processes
 
@@ -119,6 +153,8 @@ class Simulation:
             power=GatedDevices(PowerRegistry({"ipmi": driver}), Gate(monotonic=self.universe.now)),
             new_id=lambda: f"id{next(self._ids):06d}",
             controller_id=process.name,
+            driver_proves=lambda _driver: self.universe.driver_proves,
+            bmc_address_refused=lambda address: address in self.universe.refused_addresses,
         )
         process.on_death = self._on_death
         self.processes.append(process)
@@ -133,7 +169,8 @@ class Simulation:
         self.facts.coverage.points.update(process.points)
         del self.operators[process.name]
         if not self._ending and len(self.alive()) < self.plan.controllers:
-            self.universe.loop.call_later(self.restarts_after_s, self._replace)
+            after = max(self.restarts_after_s, self.no_restart_before - self.universe.now())
+            self.universe.loop.call_later(after, self._replace)
 
     def _replace(self) -> None:
         if not self._ending and len(self.alive()) < self.plan.controllers:

@@ -34,6 +34,10 @@ class CloudTruth:
     unreachable: bool = False
     effects_fail: bool = False
     loses_answers: bool = False
+    mute: bool = False
+    """It tells where VMs are placed, and nothing of hosts."""
+    adapter_fails: bool = False
+    """A bug in the adapter: it raises what it never should."""
     quarantined: set[str] = field(default_factory=set)
     released: list[tuple[float, str]] = field(default_factory=list)
     pinged_at: dict[str, float] = field(default_factory=dict)
@@ -100,6 +104,12 @@ class Universe:
         self.cut_pairs: set[frozenset[str]] = set()
         self.beats: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
         self.slow_answers: set[str] = set()
+        self.watches_slow = False
+        """Every agent takes too long to tell what it watches; it answers questions in time."""
+        self.disordered: set[str] = set()
+        """Hosts whose agents' answers come in any order, some of them twice."""
+        self.refused_addresses: set[str] = set()
+        self.driver_proves = True
         self.broken_assumptions: dict[str, str] = {}
         """Host id -> which assumption of the design a fault broke for it (a BMC that lies, a person who does)."""
         self.power = Wires(clock=self.loop.time, sleep=asyncio.sleep)
@@ -170,6 +180,8 @@ class Universe:
             metal.sampler_agent_up = False
 
     def _write(self, metal: Metal, pool: SharedPool, now: float) -> None:
+        if self.cloud.opinions:
+            pool.cloud_beat(metal.id, at=now)
         if metal.beats(now):
             withdrawn = metal.faulty(Fault.WITHDRAWN, now)
             mark = pool.marks.get(metal.id)
@@ -222,7 +234,7 @@ class Universe:
         now = self.now()
         if not self.connected(source, metal.id) or not metal.kernel_up(now):
             return Reach.NO_ANSWER
-        if metal.faulty(Fault.AGENT_DOWN, now):
+        if metal.faulty(Fault.AGENT_DOWN, now) or not metal.understood(now):
             return Reach.KERNEL_ANSWERS
         return Reach.UNKNOWN if metal.faulty(Fault.AGENT_SLOW, now) else Reach.AGENT_ANSWERED
 
