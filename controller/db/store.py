@@ -278,6 +278,10 @@ class Tx(Protocol):
         """What is remembered (a fresh value for a host never seen)."""
         ...
 
+    async def health_for_update(self, host_id: str) -> Health:
+        """The same, for a caller that will save a changed value: no other changes it before this transaction ends."""
+        ...
+
     async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
         """By host id, of all hosts or those of a cluster."""
         ...

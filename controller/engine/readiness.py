@@ -45,9 +45,31 @@ async def check_devices(world: World) -> int:
         policy = policies.of_host(host)
         if _due(policy, health, now):
             due.append((host, policy))
-    for host, policy in due[:AT_ONCE]:
+    claimed = [(host, policy) for host, policy in due[:AT_ONCE] if await _claim(world, host, policy)]
+    for host, policy in claimed:
         await _check(world, host, policy)
-    return len(due[:AT_ONCE])
+    return len(claimed)
+
+
+async def _claim(world: World, host: Host, policy: Policy) -> bool:
+    """One of several controllers reads: the check's time is stored before it. Not while a command is on its way."""
+    async with world.store.transaction() as tx:
+        health = await tx.health_for_update(host.id)
+        now = await world.clock.now()
+        unfinished = await tx.attempts_unfinished()
+        busy = any(a.host_id == host.id or a.bmc_identity == policy.bmc.identity for a in unfinished)
+        if busy or not _due(policy, health, now):
+            return False
+        same = health.bmc_identity == policy.bmc.identity
+        await tx.save_health(
+            replace(
+                health,
+                bmc_identity=policy.bmc.identity,
+                bmc_on_seen_at=health.bmc_on_seen_at if same else None,
+                bmc_checked_at=now,
+            )
+        )
+        return True
 
 
 def _alive(health: Health, now: datetime) -> bool:
@@ -71,7 +93,7 @@ async def _check(world: World, host: Host, policy: Policy) -> None:
     seen = await world.probing.watch(host, deadline_s=2.0)
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        before = await tx.health(host.id)
+        before = await tx.health_for_update(host.id)
         after = _learned(before, policy, reading, alive=seen.answered, now=now)
         await tx.save_health(after)
         if reading.state is not PowerState.ON and seen.answered:

@@ -158,7 +158,7 @@ class Operator:
         scene = await self._scene(host_id)
         async with self._world.store.transaction() as tx:
             now = await self._world.clock.now()
-            health = await undo_quarantine(tx, self._world, await tx.health(scene.host.id), now=now)
+            health = await undo_quarantine(tx, self._world, await tx.health_for_update(scene.host.id), now=now)
             health = replace(health, armed=True, fenced_by="", fenced_boot_id="")
             await tx.save_health(health)
             await _audit(Change(self._world, tx, now, scene.host, scene.policy, actor), "rearm", host_id, reason)

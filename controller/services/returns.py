@@ -27,7 +27,7 @@ async def returning(world: World, host: Host, policy: Policy, *, boot_id: str) -
     cloud = await world.cloud.says(host)
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        before = await tx.health(host.id)
+        before = await tx.health_for_update(host.id)
         same = (
             before.boot_id == boot_id
             and before.healthy_since is not None

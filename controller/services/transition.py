@@ -123,7 +123,7 @@ class Change:
         return effect
 
     async def _close(self, incident: Incident) -> None:
-        health = await self.tx.health(incident.host_id)
+        health = await self.tx.health_for_update(incident.host_id)
         fenced = incident.state is State.FENCED
         await self.tx.save_health(
             replace(

@@ -258,6 +258,12 @@ async def test_a_device_that_says_on_while_the_host_answers_is_learned() -> None
     assert await house.told() == []
 
 
+async def test_a_device_is_not_read_while_a_command_is_on_its_way() -> None:
+    house = await unproven()
+    await house.add_attempt(host_id="h9", bmc_identity="ipmi://bmc-h1:623/")
+    assert await readiness.check_devices(house.world) == 0
+
+
 async def test_on_without_an_answer_of_the_agent_teaches_nothing() -> None:
     house = await unproven()
     house.probing.die("h1")

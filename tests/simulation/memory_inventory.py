@@ -174,6 +174,9 @@ class InventoryTx(TxBase):
     async def health(self, host_id: str) -> Health:
         return self._t.health.get(host_id) or Health(host_id=host_id)
 
+    async def health_for_update(self, host_id: str) -> Health:
+        return await self.health(host_id)
+
     async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
         t = self._t
         return {h: health for h, health in t.health.items() if cluster_id in (None, t.hosts[h].cluster_id)}

@@ -120,6 +120,11 @@ class InventoryRepository(Repository):
         row = await self._session.first(HEALTHS.select().where(Healths.host_id == host_id))
         return Health(host_id=host_id) if row is None else HEALTHS.entity(row)
 
+    async def health_for_update(self, host_id: str) -> Health:
+        """See the port. The host's row is what is locked: a health row may not be there yet."""
+        await self._session.all(select(Hosts.id).where(Hosts.id == host_id).with_for_update(key_share=True))
+        return await self.health(host_id)
+
     async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
         """See the port."""
         rows = await (

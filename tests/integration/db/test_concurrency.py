@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 from controller.db.store import Conflict, StoreUnavailable
@@ -155,3 +156,27 @@ async def test_two_transactions_that_wait_for_each_other_do_not_wait_for_ever(po
 
     results = await asyncio.gather(lock("i1", "i2"), lock("i2", "i1"), return_exceptions=True)
     assert [type(r) for r in results if r is not None] == [StoreUnavailable]
+
+
+async def test_two_that_change_what_is_remembered_of_a_host_lose_nothing(postgres_store: PostgresStore) -> None:
+    """A lost `fenced_by` would let a fenced host be suspected again, and never undo its quarantine."""
+    await furnish(postgres_store)
+    read = asyncio.Event()
+
+    async def fenced() -> None:
+        async with postgres_store.transaction() as tx:
+            health = await tx.health_for_update("h1")
+            read.set()
+            await asyncio.sleep(0.2)
+            await tx.save_health(replace(health, fenced_by="i1"))
+
+    async def seen() -> None:
+        await read.wait()
+        async with postgres_store.transaction() as tx:
+            health = await tx.health_for_update("h1")
+            await tx.save_health(replace(health, boot_id="b2"))
+
+    await asyncio.gather(fenced(), seen())
+    async with postgres_store.transaction() as tx:
+        health = await tx.health("h1")
+    assert (health.fenced_by, health.boot_id) == ("i1", "b2")
