@@ -6,7 +6,9 @@ import os
 import sys
 import time
 from collections import Counter
+from contextlib import nullcontext
 
+from tests.simulation.mirror_store import server
 from tests.simulation.runner import Result, Totals, result_of, run_many
 from tests.simulation.schedules import random_plan
 from tests.simulation.sim import simulate
@@ -23,16 +25,17 @@ def main() -> int:
         return _replay(options.replay)
     totals, failed, began = Totals(), list[Result](), time.monotonic()
     first = options.seed * SEEDS_APART
-    for result in run_many(range(first, first + options.runs), jobs=options.jobs):
-        totals.add(result.coverage)
-        if result.failed:
-            failed.append(result)
-            _tell(result, story=len(failed) <= options.stories)
-            if len(failed) >= options.failures:
-                break
-        if sys.stdout.isatty() and totals.schedules % 10 == 0:
-            sys.stdout.write(f"\r{totals.schedules}/{options.runs} schedules")
-            sys.stdout.flush()
+    with server() if options.store == "postgres" else nullcontext("") as url:
+        for result in run_many(range(first, first + options.runs), jobs=options.jobs, server_url=url):
+            totals.add(result.coverage)
+            if result.failed:
+                failed.append(result)
+                _tell(result, story=len(failed) <= options.stories)
+                if len(failed) >= options.failures:
+                    break
+            if sys.stdout.isatty() and totals.schedules % 10 == 0:
+                sys.stdout.write(f"\r{totals.schedules}/{options.runs} schedules")
+                sys.stdout.flush()
     took = time.monotonic() - began
     print(f"\n{totals.table()}")
     missing = totals.missing()
@@ -49,6 +52,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes (default: cores)")
+    parser.add_argument("--store", choices=("memory", "postgres"), default="memory", help="postgres: smaller schedules")
     parser.add_argument("--replay", type=int, help="run this one schedule and tell its story")
     parser.add_argument("--failures", type=int, default=5, help="stop after so many")
     parser.add_argument("--stories", type=int, default=1, help="tell the stories of the first so many failures")

@@ -57,7 +57,7 @@ class MemoryStore(Store):
         async with self._turn:
             self._check_available()
             self._owner = task
-            tx = MemoryTx(self.tables)
+            tx = self._begin()
             try:
                 yield tx
                 tx.check_unbroken()
@@ -65,15 +65,21 @@ class MemoryStore(Store):
                 if self.before_commit is not None:
                     self.before_commit()
             except BaseException:
-                tx.finish(commit=False)
+                self._end(tx, commit=False)
                 raise
             else:
-                tx.finish(commit=True)
+                self._end(tx, commit=True)
                 self.commits += 1
             finally:
                 self._owner = None
         if self.after_commit is not None:
             self.after_commit()
+
+    def _begin(self) -> MemoryTx:
+        return MemoryTx(self.tables)
+
+    def _end(self, tx: MemoryTx, *, commit: bool) -> None:
+        tx.finish(commit=commit)
 
     def _check_available(self) -> None:
         if self.unavailable:

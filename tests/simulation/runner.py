@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from controller.domain.incident import TRANSITIONS, State
 from controller.domain.reasons import Reason
 from tests.simulation.facts import Coverage
-from tests.simulation.schedules import random_plan
+from tests.simulation.mirror_store import MirrorStore, RealDatabase
+from tests.simulation.schedules import random_plan, small_plan
 from tests.simulation.sim import Outcome, simulate
 
 AT_ONCE = 4
@@ -39,21 +40,37 @@ class Result:
         return bool(self.said)
 
 
-def run_many(seeds: Sequence[int], *, jobs: int) -> Iterator[Result]:
-    """The results in the order of ``seeds``. Leaving the loop early ends the processes' work."""
+def run_many(seeds: Sequence[int], *, jobs: int, server_url: str = "") -> Iterator[Result]:
+    """The results in the order of ``seeds``. Leaving the loop early ends the processes' work.
+
+    ``server_url``: of a PostgreSQL (:func:`tests.simulation.mirror_store.server`) to run smaller schedules on.
+    """
     if jobs == 1:
+        _prepare(server_url)
         yield from map(run_one, seeds)
         return
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=gc.freeze) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_prepare, initargs=(server_url,)) as pool:
         try:
             yield from pool.map(run_one, seeds, chunksize=AT_ONCE)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
+_DATABASE: list[RealDatabase] = []
+"""This process's own, where schedules run on PostgreSQL."""
+
+
+def _prepare(server_url: str) -> None:
+    _DATABASE[:] = [RealDatabase(server_url)] if server_url else []
+    gc.freeze()
+
+
 def run_one(seed: int) -> Result:
     """One schedule, in this process."""
     try:
+        if _DATABASE:
+            return result_of(simulate(small_plan(seed), MirrorStore(_DATABASE[0])))
         return result_of(simulate(random_plan(seed)))
     except Exception:  # noqa: BLE001 - told with its seed like a broken rule
         return Result(seed, Coverage(), ("exception",), (traceback.format_exc(),))

@@ -50,11 +50,11 @@ POLL_S = 0.5
 class Simulation:
     """Everything of one schedule."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, store: MemoryStore | None = None) -> None:
         self.plan = plan
         self.rng = random.Random(plan.seed)  # noqa: S311 - a reproducible world, not a secret
         self.universe = Universe(self.rng, heartbeat_s=plan.settings["heartbeat_interval"])
-        self.store = MemoryStore()
+        self.store = store or MemoryStore()
         self.facts = Facts(self.universe, self.store, heard=[])
         self.referee = Referee(self.facts)
         self.processes: list[Process] = []
@@ -64,6 +64,9 @@ class Simulation:
         self.no_restart_before = 0.0
         self._ids = itertools.count(1)
         self._names = itertools.count(1)
+        self.telling_commits: list[int] = []
+        """Numbers of the commits that changed an incident, an attempt or an effect."""
+        self.kill_after_commit = 0
         self.edits: list[asyncio.Task[None]] = []
         self.mishaps = Mishaps(self)
 
@@ -184,15 +187,31 @@ class Simulation:
         process = CURRENT.get()
         if process is not None:
             self._label = self.referee.label()
+            self._tells = self._changes_something()
             process.spring(f"before {self._label}")
 
     def _after_commit(self) -> None:
         self.referee.on_commit()
         process = CURRENT.get()
         if process is not None:
+            if self._tells:
+                self.telling_commits.append(self.store.commits)
+            if self.store.commits == self.kill_after_commit:
+                process.kill(f"after commit {self.store.commits}")
+                raise asyncio.CancelledError
             process.spring(f"after {self._label}")
 
+    def _changes_something(self) -> bool:
+        tables, known = self.store.tables, self.facts.known
+        changed = any(known.get(i) is not tables.incidents[i] for i in tables.open_of_host.values())
+        closed = any(old.open and tables.incidents[i] is not old for i, old in known.items())
+        rows = [*tables.attempts.values(), *tables.effects.values()]
+        acted, self._acting = rows != self._acting, rows
+        return changed or closed or acted
+
     _label = "commit"
+    _tells = False
+    _acting: Sequence[object] = ()
 
     # -- running
 
@@ -264,11 +283,15 @@ class Outcome:
         return self.simulation.universe.journal.story()
 
 
-def simulate(plan: Plan) -> Outcome:
-    """Run one schedule from beginning to end."""
+def simulate(
+    plan: Plan, store: MemoryStore | None = None, *, prepare: Callable[[Simulation], object] | None = None
+) -> Outcome:
+    """Run one schedule from beginning to end; on the store in memory unless another is given."""
 
     async def main() -> Outcome:
-        simulation = Simulation(plan)
+        simulation = Simulation(plan, store)
+        if prepare is not None:
+            prepare(simulation)
         with _captured(simulation), patch.object(policies, "resolve", _Remembered()):
             await simulation.run()
         facts = simulation.facts

@@ -1,0 +1,206 @@
+"""Real PostgreSQL under virtual time: every call goes to it and to the store in memory, and both must say the same.
+
+No virtual time passes while the database works: its calls run on a real event loop in a thread of their own, and the
+virtual loop stands still until each has ended. Transactions take turns, as in memory.
+"""
+
+import asyncio
+import os
+import tempfile
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import asyncpg
+from cryptography.fernet import Fernet
+from typing_extensions import override
+
+from controller.db import migrate
+from controller.db.embedded import DATABASE, EmbeddedPostgres
+from controller.db.engine import make_engine
+from controller.db.store import Conflict
+from controller.db.unit_of_work import PostgresStore, PostgresTx
+from tests.fixtures.postgres import FAST
+from tests.simulation.memory_store import MemoryStore, MemoryTx
+
+T = TypeVar("T")
+
+QUIET = ("claim_due", "effects_due", "deliveries_due")
+"""Asked on every beat; where memory says that nothing is due, PostgreSQL is asked each time in ``ONE_IN`` only."""
+
+ONE_IN = 20
+
+COMPARED = frozenset(
+    {
+        *("claim_due", "incident_for_update", "extend_lease", "open_incident", "incident", "open_incident_of"),
+        *("open_hosts", "briefs", "attempts_since", "attempts_unfinished", "attempts_of", "effects_due", "effects_of"),
+        *("hosts_beside", "hosts_with_device", "setting_rows", "health", "healths", "pauses", "controllers"),
+        *("add_notice", "host", "hosts"),
+    }
+)
+"""Reads whose answers steer the engine."""
+
+
+class StoresDiffer(Exception):  # noqa: N818 - reads as what it is
+    """PostgreSQL and memory gave different answers: one of them breaks the port's promise."""
+
+
+class RealLoop:
+    """An event loop on real time in a thread; :meth:`run` blocks the caller until it is done."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """A PostgreSQL with a migrated template database, for as long as the block lasts: its URL."""
+    with asyncio.Runner() as real, tempfile.TemporaryDirectory(prefix="hostfence-sim-") as folder:
+        Path(folder).chmod(0o711)
+        postgres = EmbeddedPostgres(Path(folder) / "data", settings=FAST)
+        url = real.run(postgres.start())
+        try:
+            real.run(migrate.upgrade(url))
+            yield url
+        finally:
+            real.run(postgres.stop())
+
+
+class RealDatabase:
+    """A database of this process's own, emptied before every schedule."""
+
+    def __init__(self, server_url: str) -> None:
+        self.loop = RealLoop()
+        self._url = f"{server_url.rpartition('/')[0]}/sim_{os.getpid()}"
+        admin = f"{server_url.rpartition('/')[0]}/postgres"
+        self.loop.run(_execute(admin, f'CREATE DATABASE "sim_{os.getpid()}" TEMPLATE "{DATABASE}"'))
+        self._engine = make_engine(self._url, pool_size=2)
+        self.store = PostgresStore(self._engine, keys=[Fernet.generate_key().decode()])
+
+    def empty(self) -> None:
+        self.loop.run(_empty(self._url))
+
+
+class MirrorStore(MemoryStore):
+    """The store in memory, with PostgreSQL beside it."""
+
+    def __init__(self, database: RealDatabase) -> None:
+        super().__init__()
+        self._database = database
+        database.empty()
+
+    @override
+    def _begin(self) -> MemoryTx:
+        return cast("MemoryTx", _MirrorTx(MemoryTx(self.tables), self._database))
+
+    @override
+    def _end(self, tx: MemoryTx, *, commit: bool) -> None:
+        mirror = cast("_MirrorTx", tx)
+        try:
+            mirror.end_real(commit=commit)
+        except BaseException:
+            mirror.memory.finish(commit=False)
+            raise
+        mirror.memory.finish(commit=commit)
+
+
+class _MirrorTx:
+    """One transaction on both; PostgreSQL's begins with the first call that is for it."""
+
+    quiet = 0
+
+    def __init__(self, memory: MemoryTx, database: RealDatabase) -> None:
+        self.memory = memory
+        self._database = database
+        self._opened: AbstractAsyncContextManager[PostgresTx] | None = None
+        self._real: PostgresTx | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "check_unbroken":
+            return self.memory.check_unbroken
+
+        async def call(*args: Any, **options: Any) -> Any:
+            said, error = None, None
+            try:
+                said = await getattr(self.memory, name)(*args, **options)
+            except Conflict as conflict:
+                error = conflict
+            if name in QUIET and not said and self._opened is None:
+                _MirrorTx.quiet += 1
+                if _MirrorTx.quiet % ONE_IN:
+                    return said
+            self._compare(name, said, error, args, options)
+            if error is not None:
+                raise error
+            return said
+
+        return call
+
+    def _compare(
+        self, name: str, said: object, error: Conflict | None, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> None:
+        try:
+            answer = self._database.loop.run(getattr(self._tx(), name)(*args, **options))
+        except Conflict as conflict:
+            if error is None or conflict.field != error.field:
+                msg = f"{name}: PostgreSQL refuses {conflict.field}, memory {error and error.field}"
+                raise StoresDiffer(msg) from conflict
+            return
+        if error is not None or (name in COMPARED and answer != said):
+            msg = f"{name}{args}{options}\nPostgreSQL: {answer}\nmemory:     {error or said}"
+            raise StoresDiffer(msg)
+
+    def _tx(self) -> PostgresTx:
+        if self._real is None:
+            self._opened = self._database.store.transaction()
+            self._real = self._database.loop.run(_enter(self._opened))
+        return self._real
+
+    def end_real(self, *, commit: bool) -> None:
+        opened, self._opened = self._opened, None
+        if opened is None:
+            return
+        if commit:
+            self._database.loop.run(_leave(opened))
+            return
+        with suppress(_RolledBack):
+            self._database.loop.run(_leave(opened, _RolledBack()))
+
+
+class _RolledBack(Exception):  # noqa: N818
+    """Ends a transaction without its changes."""
+
+
+async def _enter(opened: AbstractAsyncContextManager[PostgresTx]) -> PostgresTx:
+    return await opened.__aenter__()
+
+
+async def _leave(opened: AbstractAsyncContextManager[PostgresTx], error: Exception | None = None) -> None:
+    await opened.__aexit__(type(error) if error else None, error, None)
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _empty(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
+            "AND tablename NOT IN ('alembic_version', 'time_base')"
+        )
+        await connection.execute("TRUNCATE " + ", ".join(f'"{row[0]}"' for row in rows) + " CASCADE")
+    finally:
+        await connection.close()
