@@ -17,6 +17,8 @@ from tests.simulation.process import Process
 OFF_READ_WITHIN_S = 30.0
 SENT_WITHIN_S = 5.5
 SLACK_S = 0.5
+LONGEST_LOOK_S = 10.0
+"""Rounds are known by their commit: two looks may have been that much closer or farther apart."""
 
 
 class ActingRules:
@@ -45,9 +47,8 @@ class ActingRules:
         if attempt is None:
             f.breach("8", f"{entry.action} reached the BMC of {host_id} without a stored intent that is still open")
             return
-        others = [a for a in f.tables.attempts.values() if a.finished_at is None and a.id != attempt.id]
-        if any(a.host_id == host_id or a.bmc_identity == attempt.bmc_identity for a in others):
-            f.breach("4", f"another intent for {host_id} or its BMC is open")
+        if any(_at_once(a, attempt) for a in f.tables.attempts.values() if a.id != attempt.id):
+            f.breach("4", f"another intent for {host_id} or its BMC is open, or was when this one was stored")
         if not entry.action.destructive:
             return
         if attempt.automatic:
@@ -69,6 +70,7 @@ class ActingRules:
             f.breach("2", f"the newest round was {intended_at - newest[0].at:.1f} s old at the intent")
         self._cap(attempt, policy)
         self._again(incident, entry)
+        self._counted(incident, policy)
         self._life(incident, newest[0], policy)
         if f.universe.hosts[attempt.host_id].kernel_up(f.universe.now()):
             f.coverage.marks.add("power cut of a host that lived where nobody could see it")
@@ -103,6 +105,18 @@ class ActingRules:
             f.breach("9", "a second off without a power read in between")
         if not any(r.verdict is Verdict.DEAD and r.at > earlier[-1] for r in f.rounds[incident.id]):
             f.breach("9", "a second off without a dead round in between")
+
+    def _counted(self, incident: Incident, policy: Policy) -> None:
+        """Rule 3: what the policy asks for was seen dead, round for round; what could not be told fills no gap."""
+        f = self.facts
+        if any(a.incident_id == incident.id for _, a in f.sent):
+            return
+        rounds = f.rounds[incident.id]
+        alive = max((n for n, r in enumerate(rounds) if r.verdict is Verdict.ALIVE), default=-1)
+        dead = [r.at for r in rounds[alive + 1 :] if r.verdict is Verdict.DEAD]
+        silence_s = policy.min_silence.total_seconds() - LONGEST_LOOK_S
+        if len(dead) < policy.rounds_needed or dead[-1] - dead[0] < silence_s:
+            f.breach("3", f"off of {incident.host_id} after dead rounds at {dead}, {policy.rounds_needed} needed")
 
     def _life(self, incident: Incident, newest: RoundAt, policy: Policy) -> None:
         """Rules 3 and 10: enough complete answers, and no readable life for as long as the policy asks."""
@@ -142,6 +156,12 @@ class ActingRules:
         for pause in f.tables.pauses.values():
             if pause.active(attempt.intended_at) and pause.owner_id in ("", host.cluster_id, host.id):
                 f.breach("2", f"intent for {host.id} during a pause: {pause.reason}")
+        newest = f.tables.incidents[attempt.incident_id or ""].newest
+        age_s = (f.universe.time() - newest.at).total_seconds() if newest is not None else float("inf")
+        if age_s > 2 * policy.check_interval.total_seconds() + SLACK_S:
+            f.breach("2", f"intent for {host.id} on a look that ended {age_s:.1f} s ago")
+        if any(_at_once(a, attempt) for a in f.tables.attempts.values() if a.id != attempt.id):
+            f.breach("4", f"intent for {host.id} while another for it or its BMC is open")
 
     # -- release
 
@@ -166,6 +186,9 @@ class ActingRules:
             f.breach("1", f"release of {host_id} while its incident is {incident and incident.state}")
             return
         vouched = incident.acknowledged is not None
+        newest = f.rounds.get(incident.id, [])[-1:]
+        if not vouched and (not newest or newest[0].verdict is not Verdict.DEAD):
+            f.breach("1", f"release of {host_id} after a round that could not tell, or told of life: {newest}")
         since = self._acknowledged_at(incident) if vouched else self._proof(incident)
         heard = f.answered(host_id, after=since, by=process.name)
         if heard is not None:
@@ -230,6 +253,13 @@ class ActingRules:
         if other == host_id or not sent:
             return other != host_id
         return not any(u.beat_between(other, p, sent[-1] - 3 * u.heartbeat_s, sent[-1] + 1.0) for p in u.pools)
+
+
+def _at_once(one: Attempt, other: Attempt) -> bool:
+    """Both intents stand for one host or one BMC, and the first had no result when the second was stored."""
+    if one.host_id != other.host_id and one.bmc_identity != other.bmc_identity:
+        return False
+    return one.finished_at is None or one.intended_at <= other.intended_at < one.finished_at
 
 
 def is_power_down(attempt: Attempt) -> bool:
