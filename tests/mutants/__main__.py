@@ -15,7 +15,7 @@ from tests.mutants.catalogue import MUTATIONS
 from tests.mutants.find import ROOT, Found, Search, copy_tree
 from tests.mutants.mutation import DoesNotApplyError, Mutation
 
-RUNS = 200
+RUNS = 100
 SEED = 3
 LIMIT_S = 240.0
 

@@ -107,7 +107,7 @@ MUTATIONS = (
         "operations-in-flight-are-ignored",
         4,
         "an incident intends its power-down while another operation on the host or the device is open",
-        (Change(SAFEGUARDS, IN_FLIGHT, IN_FLIGHT.replace("in others", "in others[:0]")),),
+        (Change(SAFEGUARDS, IN_FLIGHT, f"others = others[:0]\n    {IN_FLIGHT}"),),
     ),
     Mutation(
         "people-do-not-wait-their-turn",
@@ -304,6 +304,7 @@ MUTATIONS = (
                 "to = State.CHECKING",
             ),
         ),
+        Tests(("tests/scenarios/test_operator.py",)),
     ),
     Mutation(
         "leased-incidents-are-claimed",

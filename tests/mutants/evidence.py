@@ -40,6 +40,7 @@ MUTATIONS = (
                 "if not newest:",
             ),
         ),
+        Tests(("tests/unit/domain/test_safeguards.py",)),
     ),
     Mutation(
         "sent-whenever-it-gets-there",
@@ -105,7 +106,7 @@ MUTATIONS = (
         "no-positive-control",
         3,
         "a pool that takes no writes at all looks like a silent host",
-        (Change(JUDGE, "if not _own_beat_moved(pool.own", "if pool.own and not _own_beat_moved(None"),),
+        (Change(JUDGE, "if not _own_beat_moved(pool.own", "if pool.own is None and not _own_beat_moved(pool.own"),),
     ),
     Mutation(
         "inconclusive-counts-as-dead",
@@ -142,6 +143,7 @@ MUTATIONS = (
                 "    if beat is None:\n        return False\n    return True\n    limit",
             ),
         ),
+        Tests(("tests/unit/domain/test_judge.py", "tests/unit/domain/test_judge_properties.py")),
     ),
     Mutation(
         "life-that-others-saw-is-ignored",
@@ -217,6 +219,7 @@ MUTATIONS = (
         12,
         "a process that starts after a step backwards lives in the past",
         (Change(STEADY, "if base.high_water is None or base.time(wall) >= base.high_water:", "if base:"),),
+        Tests(("tests/integration/db/test_clock.py", "tests/unit/domain/test_steady.py")),
     ),
     Mutation(
         "newer-instead-of-different",
