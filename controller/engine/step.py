@@ -58,13 +58,17 @@ class Step:
     """CLOCK_BOOTTIME seconds when the lease was taken."""
     renewed_at: float = 0.0
     """CLOCK_BOOTTIME seconds when the lease was renewed last, as the database is known to have it."""
+    looking: bool = False
+    """It has read its scene and writes nothing yet: it waits for others, not for the database."""
     over: bool = False
     """The lease was given back: the step wrote its last."""
 
     async def scene(self) -> Scene:
         """The host among its neighbors, in a transaction of its own."""
         async with self.world.store.transaction() as tx:
-            return await read_scene(tx, self.incident.host_id)
+            scene = await read_scene(tx, self.incident.host_id)
+        self.looking = True
+        return scene
 
     @asynccontextmanager
     async def change(self, scene: Scene, *, guarded: bool = False) -> AsyncIterator[Claimed]:
@@ -73,7 +77,7 @@ class Step:
         ``guarded``: serialised with all other intents and with changes of settings, on the scene as it is now.
         Raises :class:`LeaseLost` before anything is written. A step that goes on afterwards has a whole lease for it.
         """
-        began = self.world.clock.boottime()
+        began, self.looking = self.world.clock.boottime(), False
         async with self.world.store.transaction() as tx:
             if guarded:
                 await tx.guard()

@@ -40,7 +40,7 @@ class Supervisor:
         self.worker = Worker(world)
         self.watcher = Watcher(world)
         self._loops = (
-            Loop("worker", 0.5, self.worker.run_due),
+            Loop("worker", 0.25, self.worker.keep_up),
             Loop("watcher", POLL_S, self.watcher.poll),
             Loop("effects", 1.0, lambda: effects.do_due(world)),
             Loop("readiness", 5.0, lambda: readiness.check_devices(world)),

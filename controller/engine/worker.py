@@ -42,6 +42,12 @@ AT_ONCE = 512
 """Incidents one process works on at the same time: nearly all of a step is waiting for an address that does not answer
 (six seconds of every fifteen), so that a thousand open incidents have four hundred steps under way."""
 
+AT_THE_STORE = 32
+"""Of these, those that read or write: no more is claimed then. When more is due than can be done, it waits in the
+table, where any controller may take it, and not in this process under a lease, in line for a connection."""
+
+BREATH_S = 0.02
+
 
 class Worker:
     """Claims and runs; as many in as many processes as one likes."""
@@ -49,13 +55,26 @@ class Worker:
     def __init__(self, world: World) -> None:
         """``world``: the ports."""
         self._world = world
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Step] = {}
+
+    async def keep_up(self) -> None:
+        """Claim and start until nothing more is due, no faster than what was started gets going."""
+        while True:
+            room = self._room()
+            if room > 0 and await self._start(room) < room:
+                return
+            await self._world.clock.sleep(BREATH_S)
 
     async def run_due(self) -> int:
-        """Claim what is due and start a task for each; returns how many were started."""
-        room = AT_ONCE - len(self._running)
-        if room <= 0:
-            return 0
+        """Claim what is due and start a task for each, as far as there is room; returns how many were started."""
+        room = self._room()
+        return await self._start(room) if room > 0 else 0
+
+    def _room(self) -> int:
+        at_the_store = sum(not step.looking for step in self._running.values())
+        return min(AT_ONCE - len(self._running), AT_THE_STORE - at_the_store)
+
+    async def _start(self, room: int) -> int:
         token = self._world.new_id()
         leased_at = self._world.clock.boottime()
         async with self._world.store.transaction() as tx:
@@ -64,8 +83,8 @@ class Worker:
         for incident in due:
             step = Step(world=self._world, incident=incident, token=token, leased_at=leased_at)
             task = asyncio.create_task(self._run(step), name=f"step-{incident.id}")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._running[task] = step
+            task.add_done_callback(self._running.pop)
         return len(due)
 
     async def drain(self) -> None:

@@ -77,6 +77,9 @@ async def furnish(store: Store, *, incidents: int, now: datetime) -> Site:
 async def _cluster(tx: Tx, number: int, *, now: datetime) -> list[Host]:
     cluster_id = f"cluster-{number:03}"
     await tx.save_cluster(Cluster(id=cluster_id, name=cluster_id))
+    # Ten at once are no storm here, or all that is CHECKING would be HELD after its first round.
+    row = SettingRow(level=Level.CLUSTER, owner_id=cluster_id, field="max_actions", value=1000)
+    await tx.put_setting(row, secret=False)
     await tx.save_pool(
         Pool(id=f"pool-{number:03}", name="primary", kind=PoolKind.FILE, root=ROOT, cluster_id=cluster_id)
     )
