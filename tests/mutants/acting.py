@@ -219,6 +219,7 @@ MUTATIONS = (
                 "        case PowerState.ON:\n            return seen",
             ),
         ),
+        Tests(("tests/unit/domain/test_proof.py",)),
     ),
     Mutation(
         "the-command-goes-before-its-intent",
@@ -279,6 +280,7 @@ MUTATIONS = (
                 "incident_for_update(self.incident.id, token=None)",
             ),
         ),
+        Tests(("tests/scenarios/test_leases.py",)),
     ),
     Mutation(
         "a-second-command-without-a-read",

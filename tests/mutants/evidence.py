@@ -157,6 +157,7 @@ MUTATIONS = (
                 "if incident.life_at is not None and incident.life_at > now:",
             ),
         ),
+        Tests(("tests/scenarios/test_steps.py", "tests/unit/domain/test_safeguards.py")),
     ),
     Mutation(
         "heartbeats-are-no-life",

@@ -110,3 +110,20 @@ def test_the_cap_over_all_clusters_counts_all_of_them() -> None:
 
 def test_a_slot_comes_free_at_the_end_of_the_window_and_not_before() -> None:
     told(HANGS, Mishap(115, "hang", ("h2",)), max_actions=1, storm_cooldown=0, max_unhealthy_percent=100)
+
+
+def test_a_host_that_the_controller_alone_cannot_reach_is_left_alone() -> None:
+    unseen = (Mishap(40, "partition", ("ctl", "h1", 500.0)), Mishap(40, "fault", ("h1", Fault.BEAT_DOWN, 500.0)))
+    assert told(*unseen, writers=0).universe.power.commands() == []
+
+
+def test_a_heartbeat_without_a_network_is_held_in_time() -> None:
+    simulation = told(Mishap(40, "unplug", ("h1", 500.0)), writers=0)
+    assert simulation.universe.power.commands() == []
+    assert simulation.newest_state("h1") is State.HELD
+
+
+def test_a_host_that_is_back_before_anything_was_sent_is_in_nobodys_way() -> None:
+    simulation = told(Mishap(40, "isolate", ("h1", 30.0)), writers=0)
+    assert simulation.newest_state("h1") is State.RECOVERED
+    assert simulation.universe.cloud.quarantined == set()
