@@ -38,6 +38,9 @@ test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision 
 	$(BIN)/python -m coverage report --include='controller/domain/*' --show-missing --fail-under=100
 	@echo "--- everything else"
 	$(BIN)/python -m pytest tests --ignore=tests/unit -q -n $(WORKERS) --durations=10
+	@echo "--- simulation: 2,000 schedules, then 200 on PostgreSQL"
+	$(BIN)/python -m tests.simulation --runs 2000 --seed 1
+	$(BIN)/python -m tests.simulation --runs 200 --seed 2 --store postgres
 	@if [ -n "$(CI)" ]; then scripts/test-other-pythons; fi
 
 .PHONY: check
@@ -52,6 +55,10 @@ check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
 .PHONY: sim
 sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
 	@$(BIN)/python -m tests.simulation --runs $(RUNS) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS))
+
+.PHONY: mutants
+mutants: .venv/.dev-ready ## Break every safety rule on purpose and see that it is noticed
+	@$(BIN)/python -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: bench
 bench: .venv/.dev-ready ## Measure: make bench, or one alone: make bench ONLY=engine
