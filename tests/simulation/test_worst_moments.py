@@ -104,7 +104,7 @@ def test_a_pool_that_takes_no_writes_makes_nobody_silent() -> None:
 
 
 def test_the_cap_over_all_clusters_counts_all_of_them() -> None:
-    hosts = {"c1": ("h1", "h2", "h3"), "c2": ("k1", "k2", "k3")}
+    hosts: dict[str, tuple[str, ...]] = {"c1": ("h1", "h2", "h3"), "c2": ("k1", "k2", "k3")}
     told(HANGS, Mishap(60, "hang", ("k1",)), hosts=hosts, global_max_actions=1)
 
 
