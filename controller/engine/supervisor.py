@@ -40,7 +40,7 @@ class Supervisor:
         self.worker = Worker(world)
         self.watcher = Watcher(world)
         self._loops = (
-            Loop("worker", 0.25, self.worker.keep_up),
+            Loop("worker", 0.25, self._work),
             Loop("watcher", POLL_S, self.watcher.poll),
             Loop("effects", 1.0, lambda: effects.do_due(world)),
             Loop("readiness", 5.0, lambda: readiness.check_devices(world)),
@@ -63,6 +63,7 @@ class Supervisor:
         A beat cut off would leave behind what others can take up only later: claims, commands of unknown fate.
         """
         self._stopping.set()
+        self.worker.close()
         for task in self._resting:
             if task is not None:
                 task.cancel()
@@ -72,6 +73,11 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.worker.drain()
+
+    async def _work(self) -> None:
+        """A newcomer counts as isolated until its first poll: a round applied before voids the others' evidence."""
+        if self.watcher.polled:
+            await self.worker.keep_up()
 
     async def _run(self, loop: Loop) -> None:
         me = asyncio.current_task()

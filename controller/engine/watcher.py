@@ -47,6 +47,8 @@ class Watcher:
 
     world: World
     tracks: dict[str, Track] = field(default_factory=dict)
+    polled: bool = False
+    """True once this process knows whether it is isolated."""
 
     async def poll(self) -> None:
         """Ask every agent once, at the same time, and act on what was seen."""
@@ -55,6 +57,7 @@ class Watcher:
         seen = await asyncio.gather(*(self._ask(h) for h in watched))
         at = self.world.clock.boottime()
         self._judge_isolation(roster, seen)
+        self.polled = True
         policies = await self._policies(roster, zip(watched, seen, strict=True))
         by_cluster: dict[str, list[Seen]] = defaultdict(list)
         for host, one in zip(watched, seen, strict=True):

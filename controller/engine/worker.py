@@ -56,10 +56,15 @@ class Worker:
         """``world``: the ports."""
         self._world = world
         self._running: dict[asyncio.Task[None], Step] = {}
+        self._closed = False
+
+    def close(self) -> None:
+        """Claim nothing more; what is under way goes on."""
+        self._closed = True
 
     async def keep_up(self) -> None:
         """Claim and start until nothing more is due, no faster than what was started gets going."""
-        while True:
+        while not self._closed:
             room = self._room()
             if room > 0 and await self._start(room) < room:
                 return
