@@ -162,6 +162,19 @@ def test_a_bmc_wired_to_another_host_stops_everything_and_releases_nothing() -> 
     assert any(p.reason == Reason.OTHER_HOST_VANISHED for p in told.simulation.store.tables.pauses.values())
 
 
+def test_a_bmc_of_another_host_that_takes_its_time_is_told_all_the_same() -> None:
+    """What it cut fell silent long after the command, and before the first *off*."""
+    told = Told(
+        Mishap(40, "hang", ("h1",)),
+        Mishap(50, "wrong_bmc", ("h1", "h2")),
+        Mishap(50, "bmc", ("h1", "off_delay_s", 18.0, 900.0)),
+        hosts=EIGHT,
+    )
+    assert told.commands == [(PowerAction.OFF, "h2")]
+    assert told.released == []
+    assert any(p.reason == Reason.OTHER_HOST_VANISHED for p in told.simulation.store.tables.pauses.values())
+
+
 def test_a_technician_between_proof_and_release_prevents_the_release() -> None:
     told = Told(Mishap(40, "hang", ("h1",)), Mishap(60, "trap", ("after to releasing", 0)), hosts=EIGHT)
     died = next(e.at for e in told.simulation.universe.journal.entries if e.what == "killed")
@@ -184,7 +197,9 @@ def test_a_reboot_ends_with_the_host_on() -> None:
 def test_steps_of_the_clocks_change_no_decision(seed: int) -> None:
     """Rule 12: a schedule with and without steps of the database's and the storage server's clock is the same."""
     plan = random_plan(seed)
-    still = tuple(m for m in plan.mishaps if m.kind not in ("clock_step", "server_clock", "kill", "restart", "trap"))
+    still = tuple(
+        m for m in plan.mishaps if m.kind not in ("clock_step", "server_clock", "kill", "restart", "trap", "blackout")
+    )
     steps = [
         Mishap(at, "clock_step", (by,)) for at, by in ((47.3, 3600.0), (81.1, -3600.0), (103.7, 50.0), (131.9, -7.0))
     ]

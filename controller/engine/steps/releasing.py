@@ -162,14 +162,19 @@ async def _pause(change: Change, level: Level, owner_id: str, reason: Reason) ->
 
 
 def _vanished(incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime) -> tuple[str, ...]:
-    """Hosts that fell silent with the command, as far as can be told now."""
-    if incident.command.last_at is None:
+    """Hosts that fell silent with the command, as far as can be told now.
+
+    A device may take its time to obey: what it cut fell silent between the command and its first *off*.
+    """
+    sent = incident.command.last_at
+    if sent is None:
         return ()
+    took = max(timedelta(0), (incident.proof.first_at or sent) - sent)
     return vanished(
         others,
         but=incident.host_id,
-        command_age=(now - incident.command.last_at).total_seconds(),
-        within=policy.vanish_window.total_seconds(),
+        command_age=(now - sent).total_seconds(),
+        within=(took + policy.vanish_window).total_seconds(),
         interval=policy.heartbeat_interval.total_seconds(),
         answering=frozenset(s.host_id for s in others if s.answered),
     )
@@ -178,7 +183,8 @@ def _vanished(incident: Incident, others: tuple[Seen, ...], policy: Policy, *, n
 def _window_is_over(incident: Incident, policy: Policy, *, now: datetime) -> bool:
     """Only then is it known whether another host fell silent with the command: beats are sampled an interval late."""
     sent = incident.command.last_at
-    return sent is None or now - sent > policy.vanish_window + policy.heartbeat_interval
+    since = max(sent, incident.proof.first_at or sent) if sent is not None else None
+    return since is None or now - since > policy.vanish_window + policy.heartbeat_interval
 
 
 async def _keep_result(step: Step, scene: Scene, effect: Effect, result: EffectResult) -> None:
