@@ -18,7 +18,7 @@ from controller.services.operations import ReportResult
 from controller.services.operator import Operator
 from tests.simulation.hardware import Fault, PoolState
 from tests.simulation.plan import Mishap
-from tests.simulation.process import CURRENT, Trap
+from tests.simulation.process import CURRENT, Process, Trap
 
 if TYPE_CHECKING:
     from tests.simulation.sim import Simulation
@@ -225,15 +225,18 @@ class Mishaps:
         self.at_later_point(point, 0, kind, *args)
 
     def at_later_point(self, point: str, skip: int, kind: str, *args: object) -> None:
-        """The same, once ``skip`` such points have passed."""
-        left = [True]
+        """The same, once ``skip`` such points have passed in all controllers together: who takes a step is chance."""
+        left = [skip]
 
-        def deed() -> None:
-            if left.pop() if left else False:
+        def deed(process: Process) -> None:
+            left[0] -= 1
+            if left[0] >= 0:
+                process.traps.append(Trap(point, 0, partial(deed, process)))
+            elif left[0] == -1:
                 self.happen(Mishap(self._u.now(), kind, args))
 
         for process in self._sim.alive():
-            process.traps.append(Trap(point, skip, deed))
+            process.traps.append(Trap(point, 0, partial(deed, process)))
 
     def kill(self) -> None:
         for process in self._sim.alive()[:1]:
