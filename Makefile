@@ -38,9 +38,9 @@ test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision 
 	$(BIN)/python -m coverage report --include='controller/domain/*' --show-missing --fail-under=100
 	@echo "--- everything else"
 	$(BIN)/python -m pytest tests --ignore=tests/unit -q -n $(WORKERS) --durations=10
-	@echo "--- simulation: 2,000 schedules, then 200 on PostgreSQL"
-	$(BIN)/python -m tests.simulation --runs 2000 --seed 1
-	$(BIN)/python -m tests.simulation --runs 200 --seed 2 --store postgres
+	@echo "--- simulation: random schedules, then some on PostgreSQL"
+	$(BIN)/python -m tests.simulation --runs 600 --seed 1
+	$(BIN)/python -m tests.simulation --runs 40 --seed 2 --store postgres
 	@if [ -n "$(CI)" ]; then scripts/test-other-pythons; fi
 
 .PHONY: check

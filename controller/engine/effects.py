@@ -16,6 +16,7 @@ from controller.db.store import Tx
 from controller.domain import notices
 from controller.domain.model import Attempt, Effect, EffectKind, EffectStatus, Host
 from controller.domain.power import Accepted, PowerAction
+from controller.domain.safeguards import bmc_seen_on
 from controller.services.scene import Scene, bmc_target, read_scene
 from controller.services.telling import tell
 from controller.services.world import World
@@ -137,6 +138,8 @@ async def _intend(world: World, job: _Job, action: PowerAction) -> Attempt | Non
         await tx.guard()
         if not bmc.configured or world.bmc_address_refused(bmc.host):
             return None
+        if action is PowerAction.ON and not bmc_seen_on(await tx.health(host.id), job.scene.policy):
+            return None  # the device was changed meanwhile: it may be another machine's
         if any(a.host_id == host.id or a.bmc_identity == bmc.identity for a in await tx.attempts_unfinished()):
             return None
         attempt = Attempt(

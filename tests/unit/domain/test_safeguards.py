@@ -491,7 +491,8 @@ incidents = st.builds(
     state=st.sampled_from(State),
     closed_at=st.one_of(st.none(), seconds_ago.map(at)),
     sticky=st.sampled_from([frozenset(), frozenset({Reason.STORM})]),
-)
+).map(lambda i: i if i.closed_at is None else replace(i, closed_at=max(i.opened_at, i.closed_at)))
+"""None is closed before it was opened."""
 
 pauses = st.builds(
     pause,
