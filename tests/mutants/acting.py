@@ -1,6 +1,6 @@
 """Mutations of what is done: rules 1 (release), 4 (one operation), 5 (caps), 6 (proof), 8 (intents), 9 (crashes)."""
 
-from tests.mutants.mutation import Change, Mutation, Tests
+from tests.mutants.mutation import STORIES, Change, Mutation, Tests
 
 CLAIMS = "controller/db/claims.py"
 EFFECTS = "controller/engine/effects.py"
@@ -86,6 +86,7 @@ MUTATIONS = (
         1,
         "off counts from a device that was out of reach a moment ago, or never read on",
         (Change(PROOF, "if why_off_does_not_count(seen,", "if not seen and why_off_does_not_count(seen,"),),
+        STORIES,
     ),
     Mutation(
         "other-hosts-may-vanish",
@@ -95,6 +96,7 @@ MUTATIONS = (
             Change(RELEASING, "        if gone and known:\n", "        if gone and not known:\n"),
             Change(RELEASING, "        if gone:\n            wait = (*wait, Reason.OTHER_HOST_VANISHED)\n", ""),
         ),
+        STORIES,
     ),
     Mutation(
         "a-person-may-vouch-against-life",
@@ -108,6 +110,7 @@ MUTATIONS = (
         4,
         "an incident intends its power-down while another operation on the host or the device is open",
         (Change(SAFEGUARDS, IN_FLIGHT, f"others = others[:0]\n    {IN_FLIGHT}"),),
+        STORIES,
     ),
     Mutation(
         "people-do-not-wait-their-turn",
@@ -120,6 +123,7 @@ MUTATIONS = (
         4,
         "power-on and LED do not look for an operation in flight",
         (Change(EFFECTS, EFFECTS_IN_FLIGHT, "if await tx.attempts_unfinished() is None:"),),
+        STORIES,
     ),
     Mutation(
         "the-gate-stands-open",
@@ -159,12 +163,14 @@ MUTATIONS = (
                 "slots(others, since=now - policy.global_action_window, cluster_id=incident.id)",
             ),
         ),
+        STORIES,
     ),
     Mutation(
         "half-the-window",
         5,
         "slots come free in the middle of the window",
         (Change(SAFEGUARDS, "since=now - policy.action_window, ", "since=now - policy.action_window / 2, "),),
+        STORIES,
     ),
     Mutation(
         "power-downs-take-no-slot",
@@ -174,6 +180,7 @@ MUTATIONS = (
             Change(FENCING, "takes_slot=True", "takes_slot=False"),
             Change(FENCING, "takes_slot=sent", "takes_slot=False"),
         ),
+        STORIES,
     ),
     Mutation(
         "an-accepted-off-is-a-proof",
@@ -268,6 +275,7 @@ MUTATIONS = (
         9,
         "an intent whose controller died is taken for one that never was",
         (Change(FENCING, "if step.incident.command.status is CommandStatus.INTENDED:", "if not step.incident:"),),
+        STORIES,
     ),
     Mutation(
         "the-lease-token-is-not-checked",

@@ -1,6 +1,6 @@
 """Mutations of what is believed, and when: rules 2 (dead and fresh), 3 (unknown), 10 (life), 12 (clocks)."""
 
-from tests.mutants.mutation import Change, Mutation, Tests
+from tests.mutants.mutation import STORIES, Change, Mutation, Tests
 
 FENCING = "controller/engine/steps/fencing.py"
 INCIDENTS = "controller/services/incidents.py"
@@ -54,6 +54,7 @@ MUTATIONS = (
                 "not_after = intended_by + SEND_WITHIN_S",
             ),
         ),
+        STORIES,
     ),
     Mutation(
         "one-dead-round-is-enough",
@@ -107,6 +108,7 @@ MUTATIONS = (
         3,
         "a pool that takes no writes at all looks like a silent host",
         (Change(JUDGE, "if not _own_beat_moved(pool.own", "if pool.own is None and not _own_beat_moved(pool.own"),),
+        STORIES,
     ),
     Mutation(
         "inconclusive-counts-as-dead",
@@ -170,18 +172,21 @@ MUTATIONS = (
                 "    return not beat.withdrawn and beat.boot_id == before",
             ),
         ),
+        STORIES,
     ),
     Mutation(
         "an-agent-that-answers-a-witness-is-no-life",
         10,
         "only what the controller itself reaches counts",
         (Change(JUDGE, "if report.reach is Reach.AGENT_ANSWERED:\n        life", "if report.failure:\n        life"),),
+        STORIES,
     ),
     Mutation(
         "disks-are-no-life",
         10,
         "a disk that is written is taken for one that stands still",
         (Change(JUDGE, "    if moved(before, reading.state):\n        return Reason.DISKS_MOVE, None\n", ""),),
+        STORIES,
     ),
     Mutation(
         "silence-outvotes-life",
@@ -214,6 +219,7 @@ MUTATIONS = (
         12,
         "a step is corrected with the wrong sign",
         (Change(STEADY, "correction=base.correction - step", "correction=base.correction + step"),),
+        STORIES,
     ),
     Mutation(
         "the-high-water-mark-is-ignored",

@@ -11,10 +11,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mutants.mutation import Mutation, Simulation, Tests, apply
+from tests.mutants.mutation import STORIES, Mutation, Simulation, Tests, apply
 
 ROOT = Path(__file__).resolve().parents[2]
-STORIES = ("tests/simulation/test_worst_moments.py", "tests/simulation/test_stories.py")
 FAILED, PASSED = 1, 0
 """Pytest's exit codes; any other says that the tests did not run as meant."""
 
@@ -67,7 +66,7 @@ class Search:
         named = {test for m in mutations if isinstance(m.finder, Tests) for test in m.finder.selection}
         by, said, _ = self._schedules(self.base)
         if not by:
-            by, said = self._tests(self.base, (*STORIES, *sorted(named)))
+            by, said = self._tests(self.base, tuple(sorted({*STORIES.selection, *named})))
         return f"{by}: {said}" if by else ""
 
     def _look(self, finder: Simulation | Tests, copy: Path) -> tuple[str, str, int | None]:
@@ -76,7 +75,7 @@ class Search:
             return by, said, None
         by, said, schedules = self._schedules(copy)
         if not by:
-            by, said = self._tests(copy, STORIES)
+            by, said = self._tests(copy, STORIES.selection)
         return by, said, schedules
 
     def _schedules(self, copy: Path) -> tuple[str, str, int]:

@@ -1,6 +1,6 @@
 """Mutations of what is kept and told: rules 7 (secrets) and 11 (deadlines, ways out, holds that are told)."""
 
-from tests.mutants.mutation import Change, Mutation, Tests
+from tests.mutants.mutation import STORIES, Change, Mutation, Tests
 
 DECISION = "controller/domain/decision.py"
 FENCING = "controller/engine/steps/fencing.py"
@@ -83,17 +83,20 @@ MUTATIONS = (
                 'has lasted ``checking_limit``."""\n    return incident.rounds < 0 and _checking_for(incident, now) >=',
             ),
         ),
+        STORIES,
     ),
     Mutation(
         "verifying-has-no-end",
         11,
         "a device that never says off is read for ever",
         (Change(VERIFYING, "if now < _deadline(incident, policy):", "if now:"),),
+        STORIES,
     ),
     Mutation(
         "closing-leaves-the-quarantine",
         11,
         "a host that recovered stays out of scheduling and nobody undoes it",
         (Change(TRANSITION, "if incident.quarantined and not fenced:", "if incident.quarantined and fenced:"),),
+        STORIES,
     ),
 )

@@ -33,6 +33,9 @@ class Tests:
 
 SIMULATION = Simulation()
 
+STORIES = Tests(("tests/simulation/test_worst_moments.py", "tests/simulation/test_stories.py"))
+"""The simulated engine and its referee as well, at moments that random schedules rarely come by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mutation:

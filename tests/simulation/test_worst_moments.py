@@ -76,7 +76,7 @@ def test_a_bmc_says_off_while_it_starts() -> None:
         HANGS,
         Mishap(40, "bmc", ("h1", "ignores_off", True, 500.0)),
         at("after to verifying", "bmc_unreachable", "h1", 3.0),
-        at("after to verifying", "bmc", "h1", "reads", PowerState.OFF, 17.0),
+        at("after to verifying", "bmc", "h1", "reads", PowerState.OFF, 24.0),
     )
     assert simulation.universe.cloud.released == []
 
@@ -114,7 +114,8 @@ def test_a_slot_comes_free_at_the_end_of_the_window_and_not_before() -> None:
 
 def test_a_host_that_the_controller_alone_cannot_reach_is_left_alone() -> None:
     unseen = (Mishap(40, "partition", ("ctl", "h1", 500.0)), Mishap(40, "fault", ("h1", Fault.BEAT_DOWN, 500.0)))
-    assert told(*unseen, writers=0).universe.power.commands() == []
+    report = Mishap(60, "report", ("h1",))
+    assert told(*unseen, report, writers=0).universe.power.commands() == []
 
 
 def test_a_heartbeat_without_a_network_is_held_in_time() -> None:
