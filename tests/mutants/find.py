@@ -89,7 +89,9 @@ class Search:
         return told["by"], told["said"], told["schedules"]
 
     def _tests(self, copy: Path, selection: tuple[str, ...]) -> tuple[str, str]:
-        done = self._python(copy, ("-m", "pytest", "-x", "-q", "--tb=line", "--no-header", *selection))
+        done = self._python(
+            copy, ("-m", "pytest", "-x", "-q", "--tb=line", "--no-header", "-p", "no:randomly", *selection)
+        )
         if done.returncode == PASSED:
             return "", ""
         if done.returncode != FAILED:
