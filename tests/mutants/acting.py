@@ -117,6 +117,7 @@ MUTATIONS = (
         4,
         "a person's command does not look for an operation in flight",
         (Change(MANUAL, MANUAL_IN_FLIGHT, MANUAL_IN_FLIGHT.replace("in unfinished", "in unfinished[:0]")),),
+        STORIES,
     ),
     Mutation(
         "effects-do-not-wait-their-turn",
@@ -288,7 +289,7 @@ MUTATIONS = (
                 "incident_for_update(self.incident.id, token=None)",
             ),
         ),
-        Tests(("tests/scenarios/test_leases.py",)),
+        Tests(("tests/scenarios/test_lost_leases.py",)),
     ),
     Mutation(
         "a-second-command-without-a-read",

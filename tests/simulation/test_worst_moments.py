@@ -44,6 +44,10 @@ def test_a_person_acts_during_the_last_look(action: PowerAction) -> None:
     assert len(simulation.universe.power.commands()) >= 1
 
 
+def test_a_person_acts_while_the_command_is_on_its_way() -> None:
+    told(HANGS, at("act off", *ANSWERS_LATE), at("act off", "manual", "h1", PowerAction.OFF, True))
+
+
 def test_a_person_powers_on_what_a_reboot_is_about_to() -> None:
     told(
         HANGS,
