@@ -126,6 +126,9 @@ class Guest:
     """It has a disk that no neighbor can see."""
 
 
+_FIRST_BOOT = (1, float("-inf"))
+
+
 @dataclass(slots=True)
 class Metal:
     """One host as it really is. ``switched_off_by`` tells a death by power from others."""
@@ -144,6 +147,8 @@ class Metal:
 
     def boots(self, now: float) -> tuple[int, float]:
         """(how many times it was powered on until now, when last). The first boot was long ago."""
+        if not self.machine.switches:
+            return _FIRST_BOOT
         count, since, on = 1, float("-inf"), True
         for at, to in self.machine.switches:
             if at > now:
@@ -164,7 +169,7 @@ class Metal:
         return f"boot-{self.id}-{self.boot(now)}"
 
     def faulty(self, fault: Fault, now: float) -> bool:
-        return self.faults.get(fault) == self.boot(now)
+        return bool(self.faults) and self.faults.get(fault) == self.boot(now)
 
     def break_(self, fault: Fault, now: float) -> None:
         self.faults[fault] = self.boot(now)

@@ -64,6 +64,8 @@ class Tables:
     deliveries_waiting: dict[str, None] = field(default_factory=dict)
     tokens: dict[str, ApiToken] = field(default_factory=dict)
     audit: dict[str, AuditRow] = field(default_factory=dict)
+    writes: int = 0
+    """Grows with every write, also with one that is taken back: who looks at every commit sees what changed nothing."""
 
 
 class TxBase:
@@ -88,6 +90,7 @@ class TxBase:
         raise self._refusal
 
     def _put(self, table: dict[K, V], key: K, value: V) -> None:
+        self._tables.writes += 1
         if key in table:
             old = table[key]
             self._undo.append(lambda: table.__setitem__(key, old))
@@ -97,6 +100,7 @@ class TxBase:
 
     def _drop(self, table: dict[K, V], key: K) -> None:
         if key in table:
+            self._tables.writes += 1
             old = table.pop(key)
             self._undo.append(lambda: table.__setitem__(key, old))
 

@@ -111,6 +111,8 @@ class Process:
         self.points.add(point)
         if not self.alive:
             raise asyncio.CancelledError
+        if not self.traps:
+            return
         for trap in [trap for trap in self.traps if point.startswith(trap.point)]:
             if trap.skip > 0:
                 trap.skip -= 1

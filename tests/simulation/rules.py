@@ -45,8 +45,6 @@ class Referee:
     def on_commit(self) -> None:
         """Judge what a transaction changed."""
         f, now, process = self.facts, self.facts.universe.now(), CURRENT.get()
-        if process is not None:
-            process.last_commit_at = now
         self._effects = len(f.tables.effects)
         if len(f.tables.attempts) > len(f.intents):
             for attempt in f.tables.attempts.values():

@@ -186,14 +186,19 @@ class Simulation:
     def _before_commit(self) -> None:
         process = CURRENT.get()
         if process is not None:
-            self._label = self.referee.label()
-            self._tells = self._changes_something()
+            self._label, self._tells = "commit", False
+            if self.store.tables.writes != self._writes:
+                self._label = self.referee.label()
+                self._tells = self._changes_something()
             process.spring(f"before {self._label}")
 
     def _after_commit(self) -> None:
-        self.referee.on_commit()
         process = CURRENT.get()
+        if self.store.tables.writes != self._writes:
+            self._writes = self.store.tables.writes
+            self.referee.on_commit()
         if process is not None:
+            process.last_commit_at = self.universe.now()
             if self._tells:
                 self.telling_commits.append(self.store.commits)
             if self.store.commits == self.kill_after_commit:
@@ -211,6 +216,8 @@ class Simulation:
 
     _label = "commit"
     _tells = False
+    _writes = -1
+    """Of the tables, as the referee saw them last: a commit that wrote nothing has nothing to judge."""
     _acting: Sequence[object] = ()
 
     # -- running
@@ -276,7 +283,6 @@ class Outcome:
     breaches: list[Breach]
     coverage: Coverage
     simulation: Simulation
-    iterations: int = 0
 
     @property
     def story(self) -> str:
@@ -295,9 +301,7 @@ def simulate(
         with _captured(simulation), patch.object(policies, "resolve", _Remembered()):
             await simulation.run()
         facts = simulation.facts
-        running: asyncio.AbstractEventLoop = asyncio.get_running_loop()
-        iterations = running.iterations if isinstance(running, loop.VirtualLoop) else 0
-        return Outcome(plan, facts.breaches, facts.coverage, simulation, iterations)
+        return Outcome(plan, facts.breaches, facts.coverage, simulation)
 
     return loop.run(main())
 
