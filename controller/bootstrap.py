@@ -11,6 +11,7 @@ from controller.cloud.standalone import Hooks, Inventory, Standalone
 from controller.config import Config
 from controller.db.clock import SqlClock
 from controller.db.engine import make_engine
+from controller.db.keepsake import FileKeepsake
 from controller.db.store import StoreError
 from controller.db.unit_of_work import PostgresStore
 from controller.domain.addresses import refused_for_power_device
@@ -76,6 +77,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         power=GatedDevices(registry, Gate()),
         new_id=lambda: str(uuid.uuid4()),
         controller_id=str(uuid.uuid4()),
+        keepsake=FileKeepsake(config.data_dir),
         driver_proves=lambda driver: driver in registry.names,
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )

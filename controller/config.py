@@ -60,7 +60,8 @@ class Config(BaseSettings):
     database_url: SecretStr | None = None
     """``postgresql://…`` of an own server; without it the controller runs an embedded one."""
     data_dir: Path = Field(default_factory=_default_data_dir)
-    """Where the embedded database and the key live. Unused when both are given."""
+    """Where the embedded database and the key live, unless both are given; and each controller's own memory of when it
+    was last alive, which a restored database is known by."""
     encryption_key: SecretStr | None = None
     """What stored passwords are encrypted with; see :func:`encryption_key`."""
     listen_host: str = "127.0.0.1"

@@ -60,7 +60,7 @@ class SqlClock:
         self._wall = wall
         self._last: _Read | None = None
         self._latest: datetime | None = None
-        self._turn = asyncio.Lock()
+        self._reading: asyncio.Event | None = None
         self._begun = 0
         self._ended = 0
 
@@ -70,18 +70,17 @@ class SqlClock:
         All who wait while one read is under way share the next one: it begins after each of them asked.
         """
         asked = self._begun
-        async with self._turn:
+        while self._reading is not None:
+            await self._reading.wait()  # ends for all at once: a lock is handed on in one turn of the loop each
             if self._ended > asked and self._latest is not None:
                 return self._latest
-            self._begun += 1
-            with store_errors():
-                read = await self._look()
-                steady = await (self._start(read) if self._last is None else self._go_on(self._last, read))
-            self._last = steady  # only now: a correction that failed is found again by the next read
-            told = steady.base.time(steady.wall)
-            self._latest = told if self._latest is None else max(self._latest, told)
-            self._ended = self._begun
-            return self._latest
+        self._reading = done = asyncio.Event()
+        self._begun += 1
+        try:
+            return await self._told()
+        finally:
+            self._reading = None
+            done.set()
 
     def boottime(self) -> float:
         """Seconds of ``CLOCK_BOOTTIME``."""
@@ -90,6 +89,17 @@ class SqlClock:
     async def sleep(self, seconds: float) -> None:
         """Wait without holding anything."""
         await asyncio.sleep(seconds)
+
+    async def _told(self) -> datetime:
+        """The time by a read of our own; one at a time."""
+        with store_errors():
+            read = await self._look()
+            steady = await (self._start(read) if self._last is None else self._go_on(self._last, read))
+        self._last = steady  # only now: a correction that failed is found again by the next read
+        told = steady.base.time(steady.wall)
+        self._latest = told if self._latest is None else max(self._latest, told)
+        self._ended = self._begun
+        return self._latest
 
     async def _start(self, read: _Read) -> _Read:
         """The first read of this process: nothing to compare with but the mark that others left."""

@@ -41,6 +41,7 @@ from controller.domain.model import (
     SettingRow,
     Vm,
 )
+from controller.domain.restored import DatabaseIdentity
 
 
 class StoreError(Exception):
@@ -305,6 +306,14 @@ class Tx(Protocol):
 
     async def save_controller(self, row: ControllerRow) -> None:
         """Insert or update."""
+        ...
+
+    async def database_identity(self) -> DatabaseIdentity:
+        """Which database this is, where its rows were written, and where they lie."""
+        ...
+
+    async def settle_database(self, database_id: str) -> None:
+        """Write down that the database of this id lies where it lies now."""
         ...
 
     # -- telling

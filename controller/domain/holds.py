@@ -54,7 +54,7 @@ def hold_next(incident: Incident, reasons: Sequence[Reason]) -> str:
         (_AFTER_COMMAND, incident.command.may_have_been_sent),
         (_FOR_A_PERSON, sticky),
         (_WATCHES_ON, not sticky and not incident.command.may_have_been_sent),
-        (_ALL_STOPPED, Reason.OTHER_HOST_VANISHED in sticky),
+        (_ALL_STOPPED, bool(sticky & {Reason.OTHER_HOST_VANISHED, Reason.DATABASE_RESTORED})),
         (_QUARANTINED, incident.quarantined),
         (_REMINDS, True),
     ]

@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.SUSPECT: frozenset({State.CHECKING, State.RECOVERED, State.CANCELLED}),
+    State.SUSPECT: frozenset({State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}),
     State.CHECKING: frozenset({State.FENCING, State.NOTIFIED, State.RECOVERED, State.HELD, State.CANCELLED}),
     State.FENCING: frozenset({State.VERIFYING, State.CHECKING, State.RECOVERED, State.HELD, State.CANCELLED}),
     State.VERIFYING: frozenset({State.RELEASING, State.FENCING, State.HELD}),

@@ -40,6 +40,7 @@ class NoticeKind(StrEnum):
     BLINK_OFF_FAILED = "blink_off_failed"
     POWER_ON_FAILED = "power_on_failed"
     BMC_TEST_FAILED = "bmc_test_failed"
+    DATABASE_RESTORED = "database_restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +258,17 @@ TEXTS: dict[NoticeKind, Texts] = {
         "The BMC of {host} failed its test ({code}): {said}. If this host died now, hostfence could not fence it.",
         "hostfence goes on testing it and tells you only if it fails in another way.",
         "Correct the BMC's address or credentials on the host's page and press Test.",
+    ),
+    NoticeKind.DATABASE_RESTORED: Texts(
+        Severity.CRITICAL,
+        "the database was restored from a backup",
+        "The controller's database was restored from a backup, or lost its latest changes: its newest sign of a living "
+        "controller is from {newest}. What was decided, sent to hosts and counted in the caps since then is unknown. "
+        "{held}",
+        "hostfence fences nothing and starts nothing elsewhere until a person lifts the pause made for it. "
+        "It goes on watching, and tells you of silent hosts.",
+        "Compare mode, action and the power devices' addresses and passwords with what you know, and look which hosts "
+        "were powered off since the backup. Then lift the pause, and retry each held incident.",
     ),
 }
 """Every :class:`NoticeKind` there is."""

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from controller.domain.holds import hold_next, hold_severity, hold_stop, hold_what, long_ago
 from controller.domain.incident import Incident
-from controller.domain.model import Effect, EffectStatus, Health, Host, Notice, Severity
+from controller.domain.model import Effect, EffectStatus, Health, Host, Notice, Pause, Severity
 from controller.domain.notice_texts import EFFECT_FAILED, TEXTS, NoticeKind
 from controller.domain.policy import Action
 from controller.domain.reasons import Reason
@@ -18,6 +18,7 @@ from controller.domain.words import label
 
 _NAMESPACE = UUID("5b6f0d0e-7c1a-4f5e-9c60-1f2a6a3c9d11")
 _NAMES_SHOWN = 20
+_EVERY_HOST = "every host"
 
 _WOULD_HAVE = {
     Action.NONE: "told you",
@@ -166,6 +167,30 @@ def bmc_test_failed(host: Host, health: Health, *, at: datetime) -> Notice:
     key = f"{host.id}:bmc_test_failed:{health.bmc_identity}:{health.bmc_code}:{worked}"
     fill = {"code": health.bmc_code.replace("_", " "), "said": _clause(health.bmc_said)}
     return _build(NoticeKind.BMC_TEST_FAILED, key, host, at=at, why=(Reason.BMC_UNREACHABLE,), fill=fill)
+
+
+def database_restored(pause: Pause, *, newest: datetime | None, held: Sequence[Host]) -> Notice:
+    """The database lost what was committed: told once a ``pause`` made for it. ``held``: the open incidents' hosts."""
+    kind = NoticeKind.DATABASE_RESTORED
+    key = f"{kind}:{pause.id}"
+    texts = TEXTS[kind]
+    names = some_names(sorted(host.name for host in held))
+    fill = {
+        "newest": _moment(newest) if newest else "a time that nobody wrote down",
+        "held": f"Held: the incidents of {names}." if held else "There is no open incident in it.",
+    }
+    return Notice(
+        id=str(uuid5(_NAMESPACE, key)),
+        key=key,
+        at=pause.created_at,
+        kind=kind,
+        severity=texts.severity,
+        host_name=_EVERY_HOST,
+        what=texts.what.format_map(fill),
+        why=(Reason.DATABASE_RESTORED,),
+        next=texts.next,
+        how_to_stop=texts.how_to_stop,
+    )
 
 
 def some_names(names: Sequence[str]) -> str:

@@ -56,6 +56,7 @@ class Reason(StrEnum):
     STORM_COOLDOWN = "storm_cooldown"
     CLUSTER_UNHEALTHY = "cluster_unhealthy"
     STARTUP_QUIET = "startup_quiet"
+    DATABASE_RESTORED = "database_restored"
     ISOLATED = "isolated"
     OPERATION_IN_FLIGHT = "operation_in_flight"
     CONCURRENCY = "concurrency"
@@ -94,7 +95,7 @@ LIFE = frozenset(
 )
 """Signs of life: one of them outweighs any number of silences."""
 
-NEEDS_A_PERSON = frozenset({Reason.STORM, Reason.CONTRADICTION, Reason.OTHER_HOST_VANISHED})
+NEEDS_A_PERSON = frozenset({Reason.STORM, Reason.CONTRADICTION, Reason.OTHER_HOST_VANISHED, Reason.DATABASE_RESTORED})
 """Holds that never end by themselves in an action: the host returns, or a person decides."""
 
 WAITS = frozenset(

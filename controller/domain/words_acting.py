@@ -81,6 +81,13 @@ ACTING: dict[Reason, tuple[str, str]] = {
         "hostfence, or the cloud's management server, has only just started; first it listens.",
         "Nothing: this ends by itself after some minutes.",
     ),
+    Reason.DATABASE_RESTORED: (
+        (
+            "The controller's database was restored from a backup or lost its latest changes: what was decided, "
+            "sent and counted since then is unknown."
+        ),
+        "Compare settings and hosts with what you know. Then lift the pause, and retry each held incident.",
+    ),
     Reason.ISOLATED: (
         "The controller can reach none of the neighbors: the trouble may be its own network.",
         "Check the controller's network. Nothing is sent until a neighbor answers.",

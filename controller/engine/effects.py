@@ -17,6 +17,7 @@ from controller.domain import notices
 from controller.domain.model import Attempt, Effect, EffectKind, EffectStatus, Host
 from controller.domain.power import Accepted, PowerAction
 from controller.domain.safeguards import bmc_seen_on
+from controller.engine import restored
 from controller.services.scene import Scene, bmc_target, read_scene
 from controller.services.telling import tell
 from controller.services.world import World
@@ -65,8 +66,11 @@ async def _try(world: World, job: _Job) -> None:
 async def _claim(world: World) -> list[_Job]:
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        jobs = []
-        for effect in await tx.effects_due(now=now, limit=20):
+        jobs: list[_Job] = []
+        due = await tx.effects_due(now=now, limit=20)
+        if due and await restored.stands_still(tx, world, now=now):
+            return jobs
+        for effect in due:
             if await tx.host(effect.host_id) is None:  # deleted meanwhile; the others must not wait for it
                 await tx.save_effect(_over(effect, now))
                 continue

@@ -1,7 +1,7 @@
 """This controller's sign of life in the database, the quiet after a gap without any controller, and tidying up.
 
-Carries design section 5 (quiet) and rule 9: a manual command whose controller died is closed as unknown, so that its
-host is not blocked for ever.
+Carries design section 5 (quiet) and rule 9: a database without this controller's last sign of life was restored, and a
+manual command whose controller died is closed as unknown, so that its host is not blocked for ever.
 """
 
 from dataclasses import replace
@@ -11,9 +11,12 @@ import structlog
 
 from controller.db.store import Tx
 from controller.domain.inheritance import resolve
-from controller.domain.model import Attempt, ControllerRow, Level, Pause
+from controller.domain.model import Attempt, Level, Pause
 from controller.domain.reasons import Reason
 from controller.domain.safeguards import SYSTEM
+from controller.engine import restored
+from controller.services import signs
+from controller.services.pauses import own_pause
 from controller.services.transition import fate_unknown
 from controller.services.world import World
 
@@ -29,38 +32,48 @@ async def begin(world: World) -> None:
 
     Be quiet for ``startup_quiet`` when none had been alive for a minute.
     """
-    async with world.store.transaction() as tx:
-        now = await world.clock.now()
-        rows = await tx.setting_rows(owners=("",))
-        gap = not any(now - c.alive_at < GAP for c in await tx.controllers())
-        await tx.save_controller(ControllerRow(id=world.controller_id, started_at=now, alive_at=now))
-        if not gap:
-            return
-        policy = resolve(rows, cluster_id=None, host_id=None, other_hosts_in_cluster=0)
-        await tx.save_pause(
-            Pause(
-                id=world.new_id(),
-                level=Level.GLOBAL,
-                owner_id="",
-                reason=Reason.STARTUP_QUIET,
-                by=SYSTEM,
-                created_at=now,
-                until=now + policy.startup_quiet,
-            )
-        )
-        log.info("quiet after start", seconds=policy.startup_quiet.total_seconds())
+    await _sign(world, starting=True)
 
 
 async def alive(world: World) -> None:
     """Every few seconds: this controller lives."""
+    await _sign(world, starting=False)
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        mine = next((c for c in await tx.controllers() if c.id == world.controller_id), None)
-        started = mine.started_at if mine else now
-        await tx.save_controller(ControllerRow(id=world.controller_id, started_at=started, alive_at=now))
         quiet = [pause for pause in await tx.pauses() if _is_quiet(pause, now)]
     if quiet:
         await _follow_the_setting(world)
+
+
+async def _sign(world: World, *, starting: bool) -> None:
+    """Write a sign of life, and keep it; where an earlier one is lost, everything is held first."""
+    if not await _write(world, starting=starting, checked=False):
+        await restored.hold_everything(world, starting=starting)
+        await _write(world, starting=starting, checked=True)
+
+
+async def _write(world: World, *, starting: bool, checked: bool) -> bool:
+    """False, and nothing is written, when what was committed before is lost (and that is not ``checked`` already)."""
+    async with world.store.transaction() as tx:
+        now = await world.clock.now()
+        if not checked and await signs.is_lost(tx, world, starting=starting):
+            return False
+        if starting and not any(now - c.alive_at < GAP for c in await tx.controllers()):
+            await _be_quiet(tx, world, now)
+        identity = await tx.database_identity()
+        database_id = identity.id or world.new_id()
+        if not identity.id:
+            await tx.settle_database(database_id)
+        await signs.write(tx, world, now=now)
+    await signs.remember(world, database_id=database_id, at=now)
+    return True
+
+
+async def _be_quiet(tx: Tx, world: World, now: datetime) -> None:
+    policy = resolve(await tx.setting_rows(owners=("",)), cluster_id=None, host_id=None, other_hosts_in_cluster=0)
+    until = now + policy.startup_quiet
+    await tx.save_pause(own_pause(world, Level.GLOBAL, "", Reason.STARTUP_QUIET, now=now, until=until))
+    log.info("quiet after start", seconds=policy.startup_quiet.total_seconds())
 
 
 async def _follow_the_setting(world: World) -> None:

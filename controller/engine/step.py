@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from controller.domain.incident import Incident
 from controller.services.scene import Scene, read_scene
+from controller.services.signs import is_lost
 from controller.services.transition import Change
 from controller.services.world import World
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 LEASE = timedelta(seconds=15)
 """How long an incident stays with a controller that gives no sign of life: the worst wait for another to take over."""
 
-RENEW_EVERY_S = 5.0
-"""Seconds between two renewals of the lease under a step that goes on."""
+RENEW_EVERY_S = 7.0
+"""Seconds between two renewals of the lease under a step that goes on: two within a lease, and longer than a look at a
+host that does not answer takes (six seconds), so that the usual step needs none."""
 
 
 class LeaseLost(Exception):  # noqa: N818 - an expected end of the work, not an error
@@ -86,6 +88,8 @@ class Step:
                 raise LeaseLost
             if guarded:
                 scene = await read_scene(tx, self.incident.host_id)
+                if await is_lost(tx, self.world):  # with an old backup an old lease comes back too
+                    raise LeaseLost
             now = await self.world.clock.now()
             change = Change(self.world, tx, now, scene.host, scene.policy)
             claimed = Claimed(change, current, scene)
@@ -101,11 +105,14 @@ class Step:
             self.renewed_at = began
 
     async def renew(self, *, after: float) -> None:
-        """In ``after`` seconds push the lease's end; :class:`LeaseLost` when another has it or it was given back."""
+        """In ``after`` seconds push the lease's end; :class:`LeaseLost` when another has it or it was given back.
+
+        The time is asked for first: a transaction that waits for it keeps a connection from others.
+        """
         await asyncio.sleep(after)
         began = self.world.clock.boottime()
+        until = await self.world.clock.now() + LEASE
         async with self.world.store.transaction() as tx:
-            until = await self.world.clock.now() + LEASE
             if not await tx.extend_lease(self.incident.id, token=self.token, lease_until=until):
                 raise LeaseLost
         self.renewed_at = began

@@ -13,8 +13,10 @@ import structlog
 from controller.domain.incident import Incident, State
 from controller.domain.reasons import Reason
 from controller.domain.schedule import RETRY_AFTER_FAILURE
+from controller.engine import restored
 from controller.engine.step import LEASE, RENEW_EVERY_S, LeaseLost, Step
 from controller.engine.steps import checking, fencing, held, releasing, suspect, verifying
+from controller.services.signs import is_lost
 from controller.services.world import World
 
 log = structlog.get_logger(__name__)
@@ -82,9 +84,13 @@ class Worker:
     async def _start(self, room: int) -> int:
         token = self._world.new_id()
         leased_at = self._world.clock.boottime()
+        now = await self._world.clock.now()
         async with self._world.store.transaction() as tx:
-            now = await self._world.clock.now()
             due = await tx.claim_due(now=now, lease_until=now + LEASE, token=token, limit=room)
+            lost = bool(due) and await is_lost(tx, self._world)
+        if lost:
+            await restored.hold_everything(self._world)
+            return 0
         for incident in due:
             step = Step(world=self._world, incident=incident, token=token, leased_at=leased_at)
             task = asyncio.create_task(self._run(step), name=f"step-{incident.id}")

@@ -14,6 +14,7 @@ from controller.domain.power import Accepted, Outcome, PowerAction, PowerCode, P
 from controller.domain.proof import fresh
 from controller.domain.reasons import Reason
 from controller.domain.watch import newest_beat_age
+from controller.services import signs
 from controller.services.errors import BadInput, Refused
 from controller.services.scene import Scene, bmc_target
 from controller.services.world import World
@@ -38,6 +39,7 @@ async def command(world: World, scene: Scene, *, action: PowerAction, reason: st
     attempt, repeated = await _intend(world, scene, action, reason, actor)
     if repeated:
         return attempt
+    await signs.remember(world, at=attempt.intended_at)
     if action is PowerAction.TEST:
         reading = await world.power.status(bmc_target(scene.policy), deadline_s=DEADLINE_S)
         outcome = Outcome(
@@ -103,6 +105,7 @@ async def _intend(world: World, scene: Scene, action: PowerAction, reason: str, 
                 data={"reason": reason, "host": scene.host.name},
             )
         )
+        await signs.write(tx, world, now=now)
         return attempt, False
 
 

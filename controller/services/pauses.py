@@ -1,13 +1,16 @@
 """Pauses: no fencing at a level, for a while and for a reason. Several may stand; one is enough."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from controller.db.store import Clock, Store
 from controller.domain.model import Level, Pause
+from controller.domain.reasons import Reason
+from controller.domain.safeguards import SYSTEM
 from controller.services.changes import changing, checked_reason, new_id, record
 from controller.services.errors import BadInput, NotFound
 from controller.services.lookup import owner_id_of
+from controller.services.world import World
 
 LONGEST = timedelta(days=30)
 
@@ -20,6 +23,21 @@ class NewPause:
     reason: str
     owner: str = ""
     lasts: timedelta | None = None
+
+
+def own_pause(
+    world: World, level: Level, owner_id: str, reason: Reason, *, now: datetime, until: datetime | None = None
+) -> Pause:
+    """A pause that hostfence makes by itself; without ``until`` only a person lifts it."""
+    return Pause(
+        id=world.new_id(),
+        level=level,
+        owner_id=owner_id,
+        reason=reason,
+        by=SYSTEM,
+        created_at=now,
+        until=until,
+    )
 
 
 async def list_pauses(store: Store, clock: Clock, *, active: bool) -> list[Pause]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from controller.db.store import Tx
 from controller.domain import notices, schedule
-from controller.domain.incident import Incident, State, check_transition
+from controller.domain.incident import CommandStatus, Incident, State, check_transition
 from controller.domain.model import Attempt, Effect, EffectKind, Event, Health, Host, Notice
 from controller.domain.policy import Policy
 from controller.domain.power import Accepted, PowerCode
@@ -156,6 +156,16 @@ def fate_unknown(attempt: Attempt, *, at: datetime) -> Attempt:
         code=PowerCode.DRIVER_FAILED,
         said="the controller that was to send it stopped; whether it was sent is unknown",
     )
+
+
+async def with_fate_known(change: Change, incident: Incident) -> Incident:
+    """The same incident, once nobody is left who could say what became of its intent."""
+    if incident.command.status is not CommandStatus.INTENDED:
+        return incident
+    attempt = await change.tx.attempt(incident.command.attempt_id)
+    if attempt is not None and attempt.finished_at is None:
+        await change.tx.save_attempt(fate_unknown(attempt, at=change.now))
+    return replace(incident, command=replace(incident.command, status=CommandStatus.ANSWERED))
 
 
 def back_to_checking(incident: Incident) -> Incident:

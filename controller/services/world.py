@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from controller.cloud.base import Cloud
+from controller.db.keepsake import Keepsake, ProcessMemory
 from controller.db.store import Clock, Store
 from controller.power.devices import PowerDevices
 from controller.probing.base import Probing
@@ -31,6 +32,7 @@ class World:
     new_id: Callable[[], str]
     controller_id: str
     isolation: Isolation = field(default_factory=Isolation)
+    keepsake: Keepsake = field(default_factory=ProcessMemory)
     driver_proves: Callable[[str], bool] = lambda _driver: True
     """False for drivers that cannot read a power state, or that this controller does not have."""
     bmc_address_refused: Callable[[str], bool] = lambda _address: False

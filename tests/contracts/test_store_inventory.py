@@ -256,3 +256,17 @@ async def test_the_controller_seen_last_comes_first(store: Store) -> None:
         await tx.save_controller(a.controller_row("ctl1", alive_at=at(9)))
         found = await tx.controllers()
     assert [(c.id, c.started_at, c.alive_at) for c in found] == [("ctl1", T0, at(9)), ("ctl2", T0, at(5))]
+
+
+async def test_a_database_is_given_its_identity_once_and_knows_its_place(store: Store) -> None:
+    async with store.transaction() as tx:
+        fresh = await tx.database_identity()
+        assert (fresh.id, fresh.place, fresh.moved) == ("", "", False)
+        assert fresh.place_now
+        await tx.settle_database("db1")
+    async with store.transaction() as tx:
+        settled = await tx.database_identity()
+        assert (settled.id, settled.place, settled.place_now) == ("db1", fresh.place_now, fresh.place_now)
+        assert not settled.moved
+        await tx.settle_database("db2")
+        assert (await tx.database_identity()).id == "db2"

@@ -12,10 +12,13 @@ OPERATOR = "controller/services/operator.py"
 PROOF = "controller/domain/proof.py"
 RELEASING = "controller/engine/steps/releasing.py"
 SAFEGUARDS = "controller/domain/safeguards.py"
+SIGNS = "controller/services/signs.py"
 STEP = "controller/engine/step.py"
 VERIFYING = "controller/engine/steps/verifying.py"
 
 CONCURRENCY = Tests(("tests/integration/db/test_concurrency.py", "tests/contracts/test_store.py"))
+
+RESTORED = Tests(("tests/scenarios/test_restored.py",))
 
 SEND = """    not_after = min(intended_by + SEND_WITHIN_S, step.lease_ends())
     outcome = await step.world.power.act(
@@ -29,6 +32,7 @@ SEND = """    not_after = min(intended_by + SEND_WITHIN_S, step.lease_ends())
 INTEND = """    attempt = await _intend(step, scene, facts)
     if attempt is None:
         return
+    await signs.remember(step.world, at=attempt.intended_at)
 """
 RELEASE_INTENT = """    effect = await _intend(step, scene, facts, others)
     if effect is None:
@@ -228,6 +232,20 @@ MUTATIONS = (
             ),
         ),
         Tests(("tests/unit/domain/test_proof.py",)),
+    ),
+    Mutation(
+        "a-restored-database-goes-on",
+        5,
+        "an old backup in the place of the database is not noticed, and its count of power-downs is believed",
+        (Change(SIGNS, "return has_lost(", "return starting and has_lost("),),
+        RESTORED,
+    ),
+    Mutation(
+        "a-command-leaves-no-sign",
+        9,
+        "a database that knows nothing of a command sent a moment ago is taken for the newest",
+        (Change(FENCING, "    await signs.write(change.tx, change.world, now=now)\n", ""),),
+        RESTORED,
     ),
     Mutation(
         "the-command-goes-before-its-intent",

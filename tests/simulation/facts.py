@@ -8,6 +8,7 @@ from controller.domain.evidence import Verdict
 from controller.domain.incident import Incident
 from controller.domain.model import Attempt
 from controller.domain.policy import Policy
+from controller.domain.reasons import Reason
 from controller.services.policies import Policies
 from shared.enums import Reach
 from tests.simulation.memory_store import MemoryStore
@@ -73,6 +74,8 @@ class Facts:
     """Attempt id -> the policy in force at that moment."""
     sent: list[tuple[float, Attempt]] = field(default_factory=list)
     """Power-downs at the instant they took effect, with the intent they belong to."""
+    restored_at: float | None = None
+    """When an old backup took the place of the database (true seconds)."""
     _policies: dict[str, Policy] = field(default_factory=dict)
     _settings: int = -1
 
@@ -85,6 +88,23 @@ class Facts:
         breach = Breach(rule, self.universe.now(), said)
         self.breaches.append(breach)
         self.universe.note("REFEREE", f"rule {rule} broken", said)
+
+    def restored(self, before: Tables) -> None:
+        """The database is an older one now; what truly happened stays true.
+
+        A backup in which neither a command nor a sign of life is missing is as good as the database it replaces.
+        """
+        t = self.tables
+        if (t.controllers, list(t.attempts)) != (before.controllers, list(before.attempts)):
+            self.restored_at = self.universe.now()
+        self.known = dict(t.incidents)
+        self.intents = {attempt_id: self.intents[attempt_id] for attempt_id in t.attempts}
+        self.rounds = {i: [r for r in rounds if r.number in t.rounds.get(i, {})] for i, rounds in self.rounds.items()}
+
+    def nobody_has_looked(self) -> bool:
+        """True from a restore until a person lifts its pause."""
+        looked = (p for p in self.tables.pauses.values() if p.reason == Reason.DATABASE_RESTORED and p.lifted_at)
+        return self.restored_at is not None and not any(looked)
 
     def policy(self, host_id: str) -> Policy:
         """The policy in force, resolved anew only when a setting was written."""

@@ -15,6 +15,7 @@ from controller.domain.model import (
     SettingRow,
     Vm,
 )
+from controller.domain.restored import DatabaseIdentity
 from tests.simulation.memory_tables import TxBase
 
 
@@ -200,6 +201,13 @@ class InventoryTx(TxBase):
 
     async def save_controller(self, row: ControllerRow) -> None:
         self._put(self._t.controllers, row.id, row)
+
+    async def database_identity(self) -> DatabaseIdentity:
+        database_id, place = self._t.identity.get(1, ("", ""))
+        return DatabaseIdentity(id=database_id, place=place, place_now=self._t.place)
+
+    async def settle_database(self, database_id: str) -> None:
+        self._put(self._t.identity, 1, (database_id, self._t.place))
 
     def _unique(self, name: str, value: str | None, taken: Iterable[str | None]) -> None:
         if value is not None and value in taken:

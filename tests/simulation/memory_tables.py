@@ -4,9 +4,10 @@ Entities are immutable, so remembering the old reference of each touched key is 
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from controller.db.store import Conflict, StoreError
 from controller.domain.incident import Incident
@@ -47,6 +48,10 @@ class Tables:
     health: dict[str, Health] = field(default_factory=dict)
     pauses: dict[str, Pause] = field(default_factory=dict)
     controllers: dict[str, ControllerRow] = field(default_factory=dict)
+    identity: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """At most one: which database this is, and where it was when that was written."""
+    place: str = "here"
+    """Where it lies: a test changes it to have loaded a dump somewhere else."""
     incidents: dict[str, Incident] = field(default_factory=dict)
     open_of_host: dict[str, str] = field(default_factory=dict)
     """Host id -> its open incident's id."""
@@ -66,6 +71,15 @@ class Tables:
     audit: dict[str, AuditRow] = field(default_factory=dict)
     writes: int = 0
     """Grows with every write, also with one that is taken back: who looks at every commit sees what changed nothing."""
+
+
+def backup_of(tables: Tables) -> Tables:
+    """What a dump holds: everything as it is now. What is kept is immutable, so only the containers are copied."""
+    copied: dict[str, Any] = {}
+    for one in fields(Tables):
+        kept = getattr(tables, one.name)
+        copied[one.name] = {key: copy(value) for key, value in kept.items()} if isinstance(kept, dict) else kept
+    return Tables(**copied)
 
 
 class TxBase:

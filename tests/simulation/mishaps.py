@@ -17,6 +17,7 @@ from controller.services.errors import ServiceError
 from controller.services.operations import ReportResult
 from controller.services.operator import Operator
 from tests.simulation.hardware import Fault, PoolState
+from tests.simulation.memory_tables import Tables, backup_of
 from tests.simulation.plan import Mishap
 from tests.simulation.process import CURRENT, Process, Trap
 
@@ -32,6 +33,7 @@ class Mishaps:
         self._u = simulation.universe
         self.tasks: list[asyncio.Task[None]] = []
         self._ids = itertools.count()
+        self._backup: Tables | None = None
 
     def happen(self, mishap: Mishap) -> None:
         """Let it happen now."""
@@ -270,6 +272,18 @@ class Mishaps:
         for process in self._sim.alive()[:1]:
             process.database_gone = True
             self._later(lasts, setattr, process, "database_gone", False)
+
+    def backup(self) -> None:
+        """The database is dumped; :meth:`restore` brings this one back."""
+        self._backup = backup_of(self._sim.store.tables)
+
+    def restore(self) -> None:
+        """The dump is loaded in the place of the database: whatever was committed since is gone."""
+        if self._backup is not None:
+            before, self._sim.store.tables = self._sim.store.tables, self._backup
+            self._backup = None
+            self._sim.referee.on_restore(before)
+            self.database_gone(1.0, everybody=True)  # whoever was in the middle of something fails
 
     def setting(self, name: str, value: object) -> None:
         self._sim.write_settings({name: value})

@@ -8,6 +8,7 @@ from controller.domain.model import EffectKind
 from controller.domain.power import PowerState
 from shared.enums import Reach
 from tests.simulation.facts import Facts, RoundAt
+from tests.simulation.memory_tables import Tables
 from tests.simulation.process import CURRENT, Process
 from tests.simulation.rules_acting import ActingRules, is_power_down
 from tests.simulation.universe import PASSWORD
@@ -59,6 +60,11 @@ class Referee:
             if new is not old:
                 f.known[incident_id] = new
                 self._changed(old, new, process)
+
+    def on_restore(self, before: Tables) -> None:
+        """An old backup has taken the place of the database, which was as ``before``."""
+        self.facts.restored(before)
+        self._effects = len(self.facts.tables.effects)
 
     def _changed(self, old: Incident | None, new: Incident, process: Process | None) -> None:
         f = self.facts

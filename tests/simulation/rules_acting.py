@@ -17,6 +17,8 @@ from tests.simulation.process import Process
 OFF_READ_WITHIN_S = 30.0
 SENT_WITHIN_S = 5.5
 SLACK_S = 0.5
+EFFECT_WITHIN_S = 15.5
+"""The longest that one call to the cloud may take."""
 LONGEST_LOOK_S = 10.0
 """Rounds are known by their commit: two looks may have been that much closer or farther apart."""
 
@@ -44,6 +46,8 @@ class ActingRules:
             ),
             None,
         )
+        if attempt is None and f.restored_at is not None and u.now() - f.restored_at <= SENT_WITHIN_S + SLACK_S:
+            return  # it was on its way, and its intent is gone with the rest
         if attempt is None:
             f.breach("8", f"{entry.action} reached the BMC of {host_id} without a stored intent that is still open")
             return
@@ -59,6 +63,8 @@ class ActingRules:
         f = self.facts
         incident = f.tables.incidents[attempt.incident_id or ""]
         policy = f.armed_by[attempt.id]
+        if f.nobody_has_looked():
+            f.breach("9", f"off of {attempt.host_id} by a restored database, and nobody has looked")
         newest = f.rounds.get(incident.id, [])[-1:]
         intended_at = f.intents[attempt.id]
         if f.universe.now() - intended_at > SENT_WITHIN_S:
@@ -86,7 +92,9 @@ class ActingRules:
             down = {
                 a.incident_id or a.id
                 for at, a in f.sent
-                if at > now - window and cluster_id in (None, a.cluster_id) and a.incident_id != attempt.incident_id
+                if at > max(now - window, f.restored_at or 0.0)
+                and cluster_id in (None, a.cluster_id)
+                and a.incident_id != attempt.incident_id
             }
             if len(down) >= most:
                 f.breach("5", f"{len(down) + 1} power-downs within {window:.0f} s, {most} allowed")
@@ -174,6 +182,8 @@ class ActingRules:
             for e in f.tables.effects.values()
             if e.host_id == host_id and e.kind is kind and e.status is EffectStatus.INTENDED
         ]
+        if not intents and f.restored_at is not None and f.universe.now() - f.restored_at <= EFFECT_WITHIN_S:
+            return  # it was on its way, and its intent is gone with the rest
         if not intents:
             f.breach("8", f"{kind} of {host_id} without a stored intent")
         if kind is EffectKind.RELEASE:

@@ -68,7 +68,11 @@ def random_plan(seed: int) -> Plan:
 def small_plan(seed: int) -> Plan:
     """A shorter one on a smaller site, for a store on which every call costs real time."""
     plan = random_plan(seed)
-    mishaps = tuple(replace(m, at=max(WARM_S / 2, m.at - WARM_S / 2)) for m in plan.mishaps)
+    mishaps = tuple(
+        replace(m, at=max(WARM_S / 2, m.at - WARM_S / 2))
+        for m in plan.mishaps
+        if m.kind != "restore"  # the mirror would go on beside a database that was not restored
+    )
     return replace(plan, guests=1, mishaps=mishaps, ends_at=SHORT_S, liveness=False)
 
 
@@ -131,6 +135,8 @@ class _Dice:
             ({}, [Mishap(at + rng.uniform(0, 20), "driver_gone", (90.0,))]),
             ({}, [Mishap(at + rng.uniform(0, 20), "address_refused", (host, 90.0))]),
             ({}, [Mishap(at + rng.uniform(0, 20), "adapter_fails", (rng.uniform(10, 40),))]),
+            ({}, restored := self._restored(at + rng.uniform(-8, 60))),
+            ({}, [*restored, Mishap(restored[1].at - 2, "blackout", (rng.uniform(4, 70), 0.0))]),
             ({"cloud_opinions": True}, [Mishap(at + 10, "cloud_mute", (rng.uniform(60, 90),))]),
         )
         settings, mishaps = rng.choice(ways)
@@ -159,6 +165,13 @@ class _Dice:
             "startup_quiet": rng.choice((10, 10, 10, 60)),
             "require_heartbeat": True,
         }
+
+    def _restored(self, backup_at: float) -> list[Mishap]:
+        """An old backup, taken moments or minutes ago, takes the place of the database."""
+        return [
+            Mishap(backup_at, "backup"),
+            Mishap(backup_at + self._rng.choice((3.0, 15.0, 30.0, 90.0)) * self._rng.uniform(0.5, 1.5), "restore"),
+        ]
 
     # -- picking
 
@@ -318,6 +331,8 @@ class _Dice:
             (2, self._around(host, at)),
         ]
         weights, mishaps = zip(*choices, strict=True)
+        if rng.random() < 0.02:
+            return self._restored(at)
         picked: Mishap = rng.choices(mishaps, weights)[0]
         if picked.kind == "pause" and picked.args[0] is Level.CLUSTER:
             picked = Mishap(at, "pause", (Level.CLUSTER, next(iter(self._hosts)), lasts))

@@ -18,6 +18,7 @@ from controller.domain.incident import State
 from controller.domain.inheritance import resolve
 from controller.domain.model import Cluster, Host, Level, Pool, PoolKind, SettingRow
 from controller.domain.policy import Policy
+from controller.domain.restored import Remembered
 from controller.power.devices import GatedDevices
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
@@ -27,6 +28,7 @@ from controller.services.world import World
 from tests.simulation import loop
 from tests.simulation.cloud import ADAPTER_BUG, SimCloud
 from tests.simulation.facts import Breach, Coverage, Facts
+from tests.simulation.keepsake import SimKeepsake
 from tests.simulation.liveness import Liveness
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.mishaps import Mishaps
@@ -62,6 +64,8 @@ class Simulation:
         self.operators: dict[str, Operator] = {}
         self.restarts_after_s = RESTARTS_AFTER_S
         self.no_restart_before = 0.0
+        self.kept_outside: dict[str, Remembered] = {}
+        """What controllers keep outside of the database."""
         self._ids = itertools.count(1)
         self._names = itertools.count(1)
         self.telling_commits: list[int] = []
@@ -156,6 +160,7 @@ class Simulation:
             power=GatedDevices(PowerRegistry({"ipmi": driver}), Gate(monotonic=self.universe.now)),
             new_id=lambda: f"id{next(self._ids):06d}",
             controller_id=process.name,
+            keepsake=SimKeepsake(self.kept_outside),
             driver_proves=lambda _driver: self.universe.driver_proves,
             bmc_address_refused=lambda address: address in self.universe.refused_addresses,
         )

@@ -1,6 +1,6 @@
 """The tables, by subject. Importing this package knows them all (migrations compare with it)."""
 
-from controller.db.models.access import ApiTokens, Audit, Controllers, TimeBase
+from controller.db.models.access import ApiTokens, Audit, Controllers, DatabaseIdentities, TimeBase
 from controller.db.models.acting import Attempts, Effects
 from controller.db.models.base import Base
 from controller.db.models.incidents import Events, Incidents, Rounds
@@ -15,6 +15,7 @@ __all__ = [
     "Base",
     "Clusters",
     "Controllers",
+    "DatabaseIdentities",
     "Deliveries",
     "Disks",
     "Effects",

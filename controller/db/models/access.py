@@ -47,6 +47,17 @@ class Controllers(Base):
     alive_at: Mapped[datetime] = mapped_column(Instant)
 
 
+class DatabaseIdentities(Base):
+    """At most one row: see :class:`controller.domain.restored.DatabaseIdentity`."""
+
+    __tablename__ = "database_identity"
+    __table_args__ = (CheckConstraint("one = 1", name="one_row"),)
+
+    one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(Line)
+    place: Mapped[str] = mapped_column(Line)
+
+
 class TimeBase(Base):
     """One row: see :class:`controller.domain.steady.Base`."""
 

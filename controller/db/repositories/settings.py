@@ -1,16 +1,17 @@
-"""Settings, pauses, and the controllers that are alive."""
+"""Settings, pauses, the controllers that are alive, and which database they are alive in."""
 
 import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import RowMapping, bindparam, delete, null, or_, select, update
+from sqlalchemy import RowMapping, bindparam, delete, null, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db.mapping import Mapping
 from controller.db.models import Controllers, Pauses, Settings, TimeBase
 from controller.db.session import Repository
 from controller.domain.model import ControllerRow, Level, Pause, SettingRow
+from controller.domain.restored import DatabaseIdentity
 
 PAUSES = Mapping(Pause, Pauses)
 CONTROLLERS = Mapping(ControllerRow, Controllers)
@@ -19,6 +20,20 @@ _KEY = (Settings.level, Settings.owner_id, Settings.field)
 _ROWS = select(*_KEY, Settings.value, Settings.sealed)
 _ROWS_OF = _ROWS.where(  # every level, for the index
     Settings.level.in_(bindparam("levels", expanding=True)), Settings.owner_id.in_(bindparam("owners", expanding=True))
+)
+_PLACE = """
+    (SELECT system_identifier FROM pg_control_system())
+    || '/' || (SELECT oid FROM pg_database WHERE datname = current_database())
+    || '/' || 'database_identity'::regclass::oid
+"""
+"""The server by its initdb, database and table by their making: a dump loaded anywhere differs in one of them."""
+_IDENTITY = text(
+    f"SELECT here.place_now, known.id, known.place FROM (SELECT {_PLACE} AS place_now) AS here"  # noqa: S608 - ours
+    " LEFT JOIN database_identity AS known ON true"
+)
+_SETTLE = text(
+    f"INSERT INTO database_identity (one, id, place) VALUES (1, :id, {_PLACE})"  # noqa: S608 - ours
+    " ON CONFLICT (one) DO UPDATE SET id = excluded.id, place = excluded.place"
 )
 _PAUSES = PAUSES.select().where(Pauses.lifted_at.is_(None)).order_by(Pauses.created_at, Pauses.id)
 
@@ -72,3 +87,12 @@ class SettingRepository(Repository):
         await self._session.run(CONTROLLERS.upsert(row))
         behind = or_(TimeBase.high_water.is_(None), TimeBase.high_water < row.alive_at)
         await self._session.run(update(TimeBase).where(behind).values(high_water=row.alive_at))
+
+    async def database_identity(self) -> DatabaseIdentity:
+        """See the port."""
+        row = (await self._session.all(_IDENTITY))[0]
+        return DatabaseIdentity(id=row["id"] or "", place=row["place"] or "", place_now=row["place_now"])
+
+    async def settle_database(self, database_id: str) -> None:
+        """See the port."""
+        await self._session.run(_SETTLE, {"id": database_id})

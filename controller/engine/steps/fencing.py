@@ -20,11 +20,12 @@ from controller.domain.reasons import LIFE, Reason
 from controller.domain.safeguards import evidence_refusals, waits
 from controller.engine.step import Claimed, Step
 from controller.engine.steps.checking import refused_now
+from controller.services import signs
 from controller.services.look import look
 from controller.services.rounds import judged, keep_round
 from controller.services.scene import Scene, bmc_target, fences_before
 from controller.services.telling import tell
-from controller.services.transition import back_to_checking, fate_unknown
+from controller.services.transition import back_to_checking, with_fate_known
 
 COMMAND_DEADLINE_S = 15.0
 DRIVER_GRACE_S = 1.0
@@ -44,6 +45,7 @@ async def run(step: Step) -> None:
     attempt = await _intend(step, scene, facts)
     if attempt is None:
         return
+    await signs.remember(step.world, at=attempt.intended_at)
     not_after = min(intended_by + SEND_WITHIN_S, step.lease_ends())
     outcome = await step.world.power.act(
         bmc_target(scene.policy),
@@ -172,6 +174,7 @@ async def _store_intent(claimed: Claimed, incident: Incident, scene: Scene) -> A
         data={"attempt": attempt.id, "command": claimed.incident.command.count},
     )
     await tell(change.tx, notices.fencing(claimed.incident, change.host, at=now, action=action))
+    await signs.write(change.tx, change.world, now=now)
     return attempt
 
 
@@ -211,12 +214,8 @@ async def _fate_unknown(step: Step, scene: Scene) -> None:
     """The process that stored the intent is gone: the command may have been sent. Only reading may follow."""
     async with step.change(scene) as claimed:
         change, incident = claimed.change, claimed.incident
-        attempt = await change.tx.attempt(incident.command.attempt_id)
-        if attempt is not None and attempt.finished_at is None:
-            await change.tx.save_attempt(fate_unknown(attempt, at=claimed.now))
-        command = replace(incident.command, status=CommandStatus.ANSWERED)
         claimed.incident = await change.move(
-            replace(incident, command=command),
+            await with_fate_known(change, incident),
             State.VERIFYING,
             text="a command may have been sent by a controller that stopped",
         )

@@ -12,16 +12,17 @@ from controller.cloud.base import EffectResult
 from controller.domain import notices
 from controller.domain.evidence import RoundFacts, Verdict
 from controller.domain.incident import Incident, State
-from controller.domain.model import Effect, EffectKind, EffectStatus, Level, Pause
+from controller.domain.model import Effect, EffectKind, EffectStatus, Level
 from controller.domain.policy import Action, Policy
 from controller.domain.power import PowerState
 from controller.domain.proof import Standing, fresh, note_read
 from controller.domain.reasons import LIFE, Reason
-from controller.domain.safeguards import SYSTEM, bmc_seen_on
+from controller.domain.safeguards import bmc_seen_on
 from controller.domain.watch import Seen, vanished
 from controller.engine.step import Claimed, LeaseLost, Step
 from controller.engine.steps.verifying import life_since
 from controller.services.look import deadline_s, look
+from controller.services.pauses import own_pause
 from controller.services.rounds import judged, keep_round
 from controller.services.scene import Scene
 from controller.services.transition import Change
@@ -149,16 +150,7 @@ async def _stop_everything(claimed: Claimed, incident: Incident, hosts: tuple[st
 
 
 async def _pause(change: Change, level: Level, owner_id: str, reason: Reason) -> None:
-    await change.tx.save_pause(
-        Pause(
-            id=change.world.new_id(),
-            level=level,
-            owner_id=owner_id,
-            reason=reason,
-            by=SYSTEM,
-            created_at=change.now,
-        )
-    )
+    await change.tx.save_pause(own_pause(change.world, level, owner_id, reason, now=change.now))
 
 
 def _vanished(incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime) -> tuple[str, ...]:

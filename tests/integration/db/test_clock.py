@@ -103,6 +103,47 @@ async def test_slow_drift_is_followed(world: World) -> None:
         assert await clock.now() == at(number * 1.5)
 
 
+async def test_many_who_ask_at_once_share_a_read_that_began_after_they_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = world.controller()
+    look, looks = clock._look, []
+
+    async def counted() -> Any:
+        looks.append(world.passed)
+        await asyncio.sleep(0)  # whoever asks from here on must not be told the time of this read
+        read = await look()
+        world.passed += 1
+        return read
+
+    monkeypatch.setattr(clock, "_look", counted)
+    first = asyncio.create_task(clock.now())
+    while not looks:
+        await asyncio.sleep(0)
+    others = await asyncio.gather(*(clock.now() for _ in range(20)))
+
+    assert await first == T0
+    assert set(others) == {at(1)}
+    assert looks == [0, 1]
+
+
+async def test_who_waits_for_a_read_that_fails_reads_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = world.controller()
+    look, failures = clock._look, [StoreUnavailable("once"), StoreUnavailable("twice")]
+
+    async def flaky() -> Any:
+        await asyncio.sleep(0)
+        if failures:
+            raise failures.pop()
+        return await look()
+
+    monkeypatch.setattr(clock, "_look", flaky)
+    told = await asyncio.gather(*(clock.now() for _ in range(4)), return_exceptions=True)
+
+    assert [type(one) for one in told[:2]] == [StoreUnavailable, StoreUnavailable]
+    assert told[2:] == [T0, T0]
+
+
 async def test_a_correction_outlives_the_controller(world: World) -> None:
     old = world.controller()
     await old.now()

@@ -13,6 +13,7 @@ from controller.domain.policy import Action
 from controller.domain.power import PowerCode
 from controller.domain.reasons import Reason
 from tests.fakes.clock import START
+from tests.fixtures import builders as a
 from tests.fixtures.notices import HOST, after_a_command, an_incident
 
 INCIDENT, SENT = an_incident(), after_a_command()
@@ -70,6 +71,7 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
     NoticeKind.BMC_TEST_FAILED: lambda: notices.bmc_test_failed(
         HOST, Health(host_id=HOST.id, bmc_code=PowerCode.BAD_CREDENTIALS), at=START
     ),
+    NoticeKind.DATABASE_RESTORED: lambda: notices.database_restored(a.pause(), newest=START, held=[HOST]),
     **{
         kind: lambda effect=effect: notices.effect_failed(INCIDENT, HOST, _effect(effect), at=START)  # type: ignore[misc]
         for effect, kind in EFFECT_FAILED.items()
@@ -87,7 +89,9 @@ def test_each_says_which_host_what_next_and_how_to_stop_it(kind: NoticeKind) -> 
     notice = EVERY[kind]()
     assert notice.kind == kind
     assert "kvm-a3" in notice.what
-    assert (notice.host_id, notice.cluster_id, notice.host_name) == (HOST.id, HOST.cluster_id, HOST.name)
+    one = (HOST.id, HOST.cluster_id, HOST.name)
+    everything = kind is NoticeKind.DATABASE_RESTORED
+    assert (notice.host_id, notice.cluster_id, notice.host_name) == ((None, None, "every host") if everything else one)
     for text in (notice.what, notice.next, notice.how_to_stop):
         assert text.endswith((".", "?"))
         assert not re.search(r"[{}]|  |\.\.|None|[a-z]_[a-z]", text), text
