@@ -32,6 +32,12 @@ QUIET = ("claim_due", "effects_due", "deliveries_due")
 
 ONE_IN = 20
 
+REPEATED = ("hosts", "setting_rows", "healths", "open_hosts", "pauses", "controllers", "attempts_unfinished")
+"""Reads without a lock, made on every beat: where memory says what it said when PostgreSQL last agreed, PostgreSQL is
+asked each time in ``AGAIN_ONE_IN`` only. What is written is always written there."""
+
+AGAIN_ONE_IN = 5
+
 COMPARED = frozenset(
     {
         *("claim_due", "incident_for_update", "extend_lease", "open_incident", "incident", "open_incident_of"),
@@ -58,6 +64,11 @@ class RealLoop:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
 
 @contextmanager
 def server() -> Iterator[str]:
@@ -79,13 +90,19 @@ class RealDatabase:
     def __init__(self, server_url: str) -> None:
         self.loop = RealLoop()
         self._url = f"{server_url.rpartition('/')[0]}/sim_{os.getpid()}"
-        admin = f"{server_url.rpartition('/')[0]}/postgres"
-        self.loop.run(_execute(admin, f'CREATE DATABASE "sim_{os.getpid()}" TEMPLATE "{DATABASE}"'))
+        self._admin = f"{server_url.rpartition('/')[0]}/postgres"
+        self.loop.run(_execute(self._admin, f'CREATE DATABASE "sim_{os.getpid()}" TEMPLATE "{DATABASE}"'))
         self._engine = make_engine(self._url, pool_size=2)
         self.store = PostgresStore(self._engine, keys=[Fernet.generate_key().decode()])
 
     def empty(self) -> None:
         self.loop.run(_empty(self._url))
+
+    def close(self) -> None:
+        """Take it away again."""
+        self.loop.run(self._engine.dispose())
+        self.loop.run(_execute(self._admin, f'DROP DATABASE "sim_{os.getpid()}"'))
+        self.loop.close()
 
 
 class MirrorStore(MemoryStore):
@@ -94,11 +111,12 @@ class MirrorStore(MemoryStore):
     def __init__(self, database: RealDatabase) -> None:
         super().__init__()
         self._database = database
+        self._agreed: dict[tuple[str, str], list[Any]] = {}
         database.empty()
 
     @override
     def _begin(self) -> MemoryTx:
-        return cast("MemoryTx", _MirrorTx(MemoryTx(self.tables), self._database))
+        return cast("MemoryTx", _MirrorTx(MemoryTx(self.tables), self._database, self._agreed))
 
     @override
     def _end(self, tx: MemoryTx, *, commit: bool) -> None:
@@ -116,8 +134,9 @@ class _MirrorTx:
 
     quiet = 0
 
-    def __init__(self, memory: MemoryTx, database: RealDatabase) -> None:
+    def __init__(self, memory: MemoryTx, database: RealDatabase, agreed: dict[tuple[str, str], list[Any]]) -> None:
         self.memory = memory
+        self._agreed = agreed
         self._database = database
         self._opened: AbstractAsyncContextManager[PostgresTx] | None = None
         self._real: PostgresTx | None = None
@@ -136,12 +155,23 @@ class _MirrorTx:
                 _MirrorTx.quiet += 1
                 if _MirrorTx.quiet % ONE_IN:
                     return said
+            if name in REPEATED and self._said_before(name, said, args, options):
+                return said
             self._compare(name, said, error, args, options)
             if error is not None:
                 raise error
             return said
 
         return call
+
+    def _said_before(self, name: str, said: object, args: tuple[Any, ...], options: dict[str, Any]) -> bool:
+        question = (name, f"{args}{options}")
+        known = self._agreed.get(question)
+        if known is None or known[0] != said or known[1] >= AGAIN_ONE_IN:
+            self._agreed[question] = [said, 1]
+            return False
+        known[1] += 1
+        return True
 
     def _compare(
         self, name: str, said: object, error: Conflict | None, args: tuple[Any, ...], options: dict[str, Any]
@@ -201,6 +231,8 @@ async def _empty(url: str) -> None:
             "SELECT tablename FROM pg_tables WHERE schemaname = 'public' "
             "AND tablename NOT IN ('alembic_version', 'time_base')"
         )
-        await connection.execute("TRUNCATE " + ", ".join(f'"{row[0]}"' for row in rows) + " CASCADE")
+        # For a few rows this takes a tenth of the time of TRUNCATE, which makes new files; in any order, past triggers.
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute("; ".join(f'DELETE FROM "{row[0]}"' for row in rows))  # noqa: S608 - from the catalog
     finally:
         await connection.close()

@@ -31,6 +31,7 @@ from tests.simulation.facts import Breach, Coverage, Facts
 from tests.simulation.keepsake import SimKeepsake
 from tests.simulation.liveness import Liveness
 from tests.simulation.memory_store import MemoryStore
+from tests.simulation.memory_tables import Tables
 from tests.simulation.mishaps import Mishaps
 from tests.simulation.plan import Plan
 from tests.simulation.ports import SimClock, SimDriver, SimProbing, SimStore
@@ -192,24 +193,29 @@ class Simulation:
         process = CURRENT.get()
         if process is not None:
             self._label, self._tells = "commit", False
-            if self.store.tables.writes != self._writes:
+            if self._written():
                 self._label = self.referee.label()
                 self._tells = self._changes_something()
             process.spring(f"before {self._label}")
 
     def _after_commit(self) -> None:
         process = CURRENT.get()
-        if self.store.tables.writes != self._writes:
-            self._writes = self.store.tables.writes
-            self.referee.on_commit()
         if process is not None:
             process.last_commit_at = self.universe.now()
+        if self._written():
+            self._seen, self._writes = self.store.tables, self.store.tables.writes
+            self.referee.on_commit()
+        if process is not None:
             if self._tells:
                 self.telling_commits.append(self.store.commits)
             if self.store.commits == self.kill_after_commit:
                 process.kill(f"after commit {self.store.commits}")
                 raise asyncio.CancelledError
             process.spring(f"after {self._label}")
+
+    def _written(self) -> bool:
+        """Something was written since the referee looked: a commit that wrote nothing has nothing to judge."""
+        return self._seen is not self.store.tables or self._writes != self.store.tables.writes
 
     def _changes_something(self) -> bool:
         tables, known = self.store.tables, self.facts.known
@@ -221,8 +227,9 @@ class Simulation:
 
     _label = "commit"
     _tells = False
+    _seen: Tables | None = None
     _writes = -1
-    """Of the tables, as the referee saw them last: a commit that wrote nothing has nothing to judge."""
+    """The tables, and what was written to them, as the referee saw them last."""
     _acting: Sequence[object] = ()
 
     # -- running
