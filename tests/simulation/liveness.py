@@ -85,6 +85,7 @@ class Liveness:
     def _mend_process(self, process: Process) -> None:
         process.traps.clear()
         process.database_gone = False
+        process.database_late_s = 0.0
         process.resume()
 
     async def _settle(self) -> None:

@@ -273,6 +273,12 @@ class Mishaps:
             process.database_gone = True
             self._later(lasts, setattr, process, "database_gone", False)
 
+    def database_slow(self, late_s: float, lasts: float) -> None:
+        """Every transaction of the controllers of now begins late, and its answer comes late."""
+        for process in self._sim.alive():
+            process.database_late_s = late_s
+            self._later(lasts, setattr, process, "database_late_s", 0.0)
+
     def backup(self) -> None:
         """The database is dumped; :meth:`restore` brings this one back."""
         self._backup = backup_of(self._sim.store.tables)

@@ -65,6 +65,7 @@ class _Transaction(AbstractAsyncContextManager[Tx]):
         await self._process.point("transaction")
         if self._process.database_gone:
             raise StoreUnavailable("the way to the database is cut")
+        await self._late()
         return await self._inner.__aenter__()
 
     @override
@@ -74,7 +75,12 @@ class _Transaction(AbstractAsyncContextManager[Tx]):
         swallowed = await self._inner.__aexit__(kind, error, trace)
         if error is None:
             await self._process.point("committed")
+            await self._late()
         return swallowed
+
+    async def _late(self) -> None:
+        if self._process.database_late_s:
+            await asyncio.sleep(self._process.database_late_s)
 
 
 class SimClock:

@@ -46,6 +46,8 @@ class Process:
     resumed: asyncio.Event = field(default_factory=asyncio.Event)
     on_death: Callable[["Process"], None] | None = None
     database_gone: bool = False
+    database_late_s: float = 0.0
+    """How late each transaction begins, and its answer comes."""
     last_commit_at: float = 0.0
     points: set[str] = field(default_factory=set)
     root: asyncio.Task[None] | None = None

@@ -71,15 +71,11 @@ def random_plan(seed: int) -> Plan:
 def small_plan(seed: int) -> Plan:
     """A shorter one on a smaller site, for a store on which every call costs real time."""
     plan = random_plan(seed)
-<<<<<<< /tmp/simwork/h2
     mishaps = tuple(
-        replace(m, at=max(WARM_S / 2, m.at - WARM_S / 2))
+        replace(m, at=SHORT_WARM_S + max(0.0, m.at - WARM_S) * SHORTER)
         for m in plan.mishaps
         if m.kind != "restore"  # the mirror would go on beside a database that was not restored
     )
-=======
-    mishaps = tuple(replace(m, at=SHORT_WARM_S + max(0.0, m.at - WARM_S) * SHORTER) for m in plan.mishaps)
->>>>>>> /tmp/simwork/wt/tests/simulation/schedules.py
     return replace(plan, guests=1, mishaps=mishaps, ends_at=SHORT_S, liveness=False)
 
 
@@ -330,6 +326,7 @@ class _Dice:
             (2, Mishap(at, "second_controller")),
             (4, Mishap(at, "pause_process", (round(rng.uniform(2, 70), 2),))),
             (2, Mishap(at, "database_gone", (lasts, rng.random() < 0.5))),
+            (3, Mishap(at, "database_slow", (rng.choice((0.2, 0.8, 2.5, 6.0)), lasts))),
             (5, Mishap(at, "clock_step", (clock,))),
             (4, Mishap(at, "fault", (host, fault, lasts))),
             (2, Mishap(at, "slow", (host, lasts))),
