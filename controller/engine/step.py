@@ -105,14 +105,11 @@ class Step:
             self.renewed_at = began
 
     async def renew(self, *, after: float) -> None:
-        """In ``after`` seconds push the lease's end; :class:`LeaseLost` when another has it or it was given back.
-
-        The time is asked for first: a transaction that waits for it keeps a connection from others.
-        """
+        """In ``after`` seconds push the lease's end; :class:`LeaseLost` when another has it or it was given back."""
         await asyncio.sleep(after)
         began = self.world.clock.boottime()
-        until = await self.world.clock.now() + LEASE
         async with self.world.store.transaction() as tx:
+            until = await self.world.clock.now() + LEASE
             if not await tx.extend_lease(self.incident.id, token=self.token, lease_until=until):
                 raise LeaseLost
         self.renewed_at = began

@@ -84,8 +84,8 @@ class Worker:
     async def _start(self, room: int) -> int:
         token = self._world.new_id()
         leased_at = self._world.clock.boottime()
-        now = await self._world.clock.now()
         async with self._world.store.transaction() as tx:
+            now = await self._world.clock.now()
             due = await tx.claim_due(now=now, lease_until=now + LEASE, token=token, limit=room)
             lost = bool(due) and await is_lost(tx, self._world)
         if lost:
