@@ -35,6 +35,7 @@ def make_engine(
     lock_timeout_s: float = 5,
     idle_timeout_s: float = 30,
     connect_timeout_s: float = 5,
+    queue_timeout_s: float = 10,
     pooled: bool = True,
     json_as_text: bool = True,
 ) -> AsyncEngine:
@@ -43,7 +44,8 @@ def make_engine(
     Connections go straight to PostgreSQL (or a pooler in session mode): advisory locks and prepared statements need it.
     Times in seconds. ``json_as_text``: our column types read JSON themselves, into what a table holds; SQLAlchemy's own
     inspection of a schema wants it read. ``idle_timeout_s`` ends a transaction, and its locks, that a hung controller
-    left open.
+    left open. ``queue_timeout_s``: in line for a connection, within a lease; on a machine that is too busy five seconds
+    made steps fail, which are then done again, so that it had more to do.
     """
     settings = {
         "application_name": "hostfence",
@@ -58,7 +60,7 @@ def make_engine(
         # Thousands of tiny statements: compiling any of them costs more than it can win.
         "jit": "off",
     }
-    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": connect_timeout_s, "pool_use_lifo": True}
+    pool = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": queue_timeout_s, "pool_use_lifo": True}
     engine = create_async_engine(
         driver_url(url),
         json_deserializer=str if json_as_text else None,

@@ -132,7 +132,7 @@ class TestUnavailable:
         await engine.dispose()
 
     async def test_when_the_pool_is_exhausted(self, database_url: str) -> None:
-        engine = make_engine(database_url, pool_size=1, connect_timeout_s=0.2)
+        engine = make_engine(database_url, pool_size=1, queue_timeout_s=0.2)
         store = PostgresStore(engine, keys=[KEY])
         async with store.transaction() as tx:
             await tx.clusters()
