@@ -166,6 +166,25 @@ async def test_without_a_database_nothing_is_sent_and_the_engine_comes_back_by_i
         await the_rules_held(database, site, ["a1", "a2"])
 
 
+@pytest.mark.timeout(150)
+async def test_behind_a_slow_database_a_dead_host_is_fenced_once_all_the_same(
+    database_url: str, tmp_path: Path
+) -> None:
+    """40 ms for each statement and back, hundreds of times what it should be: later than usual, by the same rules."""
+    async with Site() as site, database_at(database_url) as database, Proxy(database_url) as proxy:
+        await site.add("a", ["a1", "a2", "a3", "a4"])
+        await database.furnish(site)
+        await database.known_well(site)
+        async with Fleet(tmp_path, proxy.url, 2) as fleet:
+            await fleet.start()
+            await almost_dead(database, site, "a1")
+            proxy.slow(0.02)
+            await until("a1 to be fenced", lambda: all_fenced(database, site, ["a1"]), within_s=100)
+            assert all(fleet.runs(number) for number in range(len(fleet)))
+        assert len(site.offs("a1")) == 1
+        await the_rules_held(database, site, ["a1"])
+
+
 # -- what happens to controllers
 
 
