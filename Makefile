@@ -39,8 +39,8 @@ test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision 
 	@echo "--- everything else"
 	$(BIN)/python -m pytest tests --ignore=tests/unit -q -n $(WORKERS) --durations=10
 	@echo "--- simulation: random schedules, then some on PostgreSQL"
-	$(BIN)/python -m tests.simulation --runs 600 --seed 1
-	$(BIN)/python -m tests.simulation --runs 40 --seed 2 --store postgres
+	$(BIN)/python -m tests.simulation --runs 2000 --seed 1
+	$(BIN)/python -m tests.simulation --runs 200 --seed 2 --store postgres
 	@if [ -n "$(CI)" ]; then scripts/test-other-pythons; fi
 
 .PHONY: check
