@@ -5,7 +5,7 @@ A lease is a token and an end, outside the incident's value: taking or losing on
 
 from datetime import datetime
 
-from sqlalchemy import Select, Update, or_, select, update
+from sqlalchemy import Select, Update, func, or_, select, update
 
 from controller.db.models import Incidents
 from controller.domain.incident import Incident
@@ -36,6 +36,9 @@ def claim(*, now: datetime, lease_until: datetime, token: str, limit: int) -> Se
 
 
 def extend(incident_id: str, *, token: str, lease_until: datetime) -> Update:
-    """Push the end; touches nothing when the token is no longer the row's."""
+    """Push the end, never back; touches nothing when the token is no longer the row's.
+
+    A renewal that read its time earlier may come after the step's own: its holder relies on the later end.
+    """
     mine = (Incidents.id == incident_id, Incidents.lease_token == token)
-    return update(Incidents).where(*mine).values(lease_until=lease_until)
+    return update(Incidents).where(*mine).values(lease_until=func.greatest(Incidents.lease_until, lease_until))

@@ -92,7 +92,7 @@ class Tx(Protocol):
         ...
 
     async def extend_lease(self, incident_id: str, *, token: str, lease_until: datetime) -> bool:
-        """Push the end of the lease; False when it is lost."""
+        """Push the end of the lease, never back; False when it is lost."""
         ...
 
     async def save_incident(self, incident: Incident, *, end_lease: bool) -> None:
@@ -224,7 +224,7 @@ class Tx(Protocol):
         ...
 
     async def hosts_with_device(self, address: str) -> frozenset[str]:
-        """Ids of the hosts whose ``ipmi.host`` is written as exactly this."""
+        """Ids of the hosts one of whose power devices' addresses is written as exactly this."""
         ...
 
     async def host(self, host_id: str) -> Host | None:

@@ -209,6 +209,8 @@ class TestLeases:
             await claim(tx)
             assert await tx.extend_lease("i1", token="w1", lease_until=at(300))
             assert await claim(tx, now=at(200), token="w2") == []
+            assert await tx.extend_lease("i1", token="w1", lease_until=at(100)), "a late renewal is still ours"
+            assert await claim(tx, now=at(200), token="w2") == [], "and takes nothing back"
 
     async def test_saving_keeps_or_ends_the_lease_as_told(self, store: Store) -> None:
         await opened(store)

@@ -37,7 +37,8 @@ class IncidentTx(TxBase):
         t = self._t
         if not self._leased(incident_id, token):
             return False
-        self._put(t.leases, incident_id, (token, lease_until))
+        _, before = t.leases[incident_id]
+        self._put(t.leases, incident_id, (token, max(before, lease_until)))
         return True
 
     def _leased(self, incident_id: str, token: str) -> bool:
