@@ -94,6 +94,8 @@ class BmcTarget:
     username: str
     password: str = field(repr=False)
     plug: str = ""
+    nodename: str = ""
+    """The host's own name, for commands that want it. No part of the identity: a name can be changed."""
     options: tuple[tuple[str, str], ...] = ()
 
     @property

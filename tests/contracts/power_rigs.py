@@ -3,44 +3,29 @@
 A new driver adds a rig here and thereby promises everything in `test_power_driver.py`.
 """
 
-import socket
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from controller.domain.power import BmcTarget, PowerAction
-from controller.power.base import PowerDriver
+from controller.domain.power import BmcTarget
 from controller.power.drivers.ipmi import IpmiDriver
 from demo.bmc import DemoBmc
+from tests.contracts.exec_rigs import (
+    DEMO_WORDS,
+    SECRET,
+    exec_script,
+    fence_agent_on_ipmi_sim,
+    ipmitool_on_demo_bmc,
+    ipmitool_on_ipmi_sim,
+    sim_action,
+)
+from tests.contracts.redfish_rig import redfish_on_service
+from tests.contracts.rig import Rig, boottime, silent_port
 from tests.fakes.power import FakeBmc, FakeMachine, FakePower
 from tests.fixtures.ipmi_sim import PASSWORD, USER, ipmi_sim
-
-SECRET = "s3cret pass"
-_IDENTIFY = {"identify": PowerAction.BLINK, "identify_off": PowerAction.BLINK_OFF}
-_DEMO_WORDS = {"off": PowerAction.OFF, "on": PowerAction.ON, "reset": PowerAction.REBOOT, **_IDENTIFY}
-_SIM_WORDS = {"power 0": PowerAction.OFF, "power 1": PowerAction.ON, "reset 1": PowerAction.REBOOT}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
-    """What the contract needs to know about one implementation."""
-
-    driver: PowerDriver
-    target: BmcTarget
-    silent: BmcTarget
-    """A device that answers nothing."""
-    is_on: Callable[[], bool]
-    """The truth, not by way of the driver."""
-    commands: Callable[[], list[PowerAction]]
-    """What reached the device, by its own account."""
-    now: Callable[[], float]
-    """The clock `not_after` is compared with."""
-    misbehave: Callable[[str], None] | None = None
-    """Make the device `reject`, `ignore`, `lose_answers` or be `busy`; `None` where a device has no such switch."""
 
 
 @asynccontextmanager
@@ -55,7 +40,7 @@ async def ipmi_on_demo_bmc(folder: Path) -> AsyncIterator[Rig]:
             target=target,
             silent=replace(target, port=port),
             is_on=lambda: bmc.power == "on",
-            commands=lambda: [_DEMO_WORDS[word] for word in bmc.commands()],
+            commands=lambda: [DEMO_WORDS[word] for word in bmc.commands()],
             now=boottime,
             misbehave=lambda how: setattr(bmc.behaviour, switches[how], True),
         )
@@ -74,7 +59,7 @@ async def ipmi_on_ipmi_sim(folder: Path) -> AsyncIterator[Rig]:
                 target=target,
                 silent=replace(target, port=port),
                 is_on=lambda: sim.is_on,
-                commands=lambda: [_sim_action(line) for line in sim.commands()],
+                commands=lambda: [sim_action(line) for line in sim.commands()],
                 now=boottime,
             )
         await driver.aclose()
@@ -105,23 +90,20 @@ async def fake(folder: Path) -> AsyncIterator[Rig]:
     await driver.aclose()
 
 
-MISBEHAVING = [pytest.param(ipmi_on_demo_bmc, id="ipmi/demo"), pytest.param(fake, id="fake")]
-EVERY = [*MISBEHAVING, pytest.param(ipmi_on_ipmi_sim, id="ipmi/ipmi_sim", marks=pytest.mark.debian("ipmi_sim"))]
-
-
-@contextmanager
-def silent_port() -> Iterator[int]:
-    """A UDP port that takes everything and answers nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hole:
-        hole.bind(("127.0.0.1", 0))
-        yield hole.getsockname()[1]
-
-
-def boottime() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-def _sim_action(line: str) -> PowerAction:
-    if line.startswith("identify"):
-        return PowerAction.BLINK_OFF if line.startswith("identify 0 0") else PowerAction.BLINK
-    return _SIM_WORDS[line]
+MISBEHAVING = [
+    pytest.param(ipmi_on_demo_bmc, id="ipmi/demo"),
+    pytest.param(redfish_on_service, id="redfish/service"),
+    pytest.param(exec_script, id="exec/script"),
+    pytest.param(ipmitool_on_demo_bmc, id="exec/ipmitool/demo", marks=pytest.mark.debian("ipmitool")),
+    pytest.param(fake, id="fake"),
+]
+EVERY = [
+    *MISBEHAVING,
+    pytest.param(ipmi_on_ipmi_sim, id="ipmi/ipmi_sim", marks=pytest.mark.debian("ipmi_sim")),
+    pytest.param(ipmitool_on_ipmi_sim, id="exec/ipmitool/ipmi_sim", marks=pytest.mark.debian("ipmi_sim", "ipmitool")),
+    pytest.param(
+        fence_agent_on_ipmi_sim,
+        id="exec/fence-agent/ipmi_sim",
+        marks=pytest.mark.debian("ipmi_sim", "ipmitool", "fence_ipmilan"),
+    ),
+]

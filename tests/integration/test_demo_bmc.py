@@ -12,7 +12,7 @@ import pytest
 from controller.domain.power import BmcTarget, PowerAction, PowerState
 from controller.power.drivers.ipmi import IpmiDriver
 from demo.bmc import Behaviour, DemoBmc
-from tests.contracts.power_rigs import boottime
+from tests.contracts.rig import boottime
 
 SECRET = "s3cret pass"
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ import pytest
 from controller.domain.power import Accepted, BmcTarget, PowerAction, PowerCode, PowerState
 from controller.power.drivers.ipmi import IpmiDriver
 from demo.bmc import DemoBmc
-from tests.contracts.power_rigs import boottime, silent_port
+from tests.contracts.rig import boottime, silent_port
 
 SECRET = "s3cret pass"
 LATER = 60.0
