@@ -15,6 +15,7 @@ from controller.db.keepsake import FileKeepsake
 from controller.db.store import StoreError
 from controller.db.unit_of_work import PostgresStore
 from controller.domain.addresses import refused_for_power_device
+from controller.domain.exec_presets import proves
 from controller.domain.inheritance import channels_of
 from controller.domain.model import Host, Pool, Vm
 from controller.engine.notifier import deliver_due
@@ -23,7 +24,10 @@ from controller.notifications.base import Channel
 from controller.notifications.channels.email import Email
 from controller.notifications.registry import ChannelRegistry
 from controller.power.devices import GatedDevices
+from controller.power.drivers.exec import ExecDriver
+from controller.power.drivers.fence_agent import AgentShelf
 from controller.power.drivers.ipmi import IpmiDriver
+from controller.power.drivers.redfish import RedfishDriver
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
 from controller.probing.agents import HttpAgents
@@ -67,8 +71,21 @@ def build(config: Config, *, url: str, key: str) -> House:
     clock = SqlClock(clock_engine)
     agents = HttpAgents()
     cloud = Standalone(_inventory(store), _hooks(config))
-    registry = PowerRegistry({"ipmi": IpmiDriver()})
-    rules = DeviceRules(drivers=frozenset(registry.names), allow_local=config.lab_allow_loopback_bmc)
+    fence_agents = AgentShelf()
+    exec_driver = ExecDriver(allowed=config.exec_allowed, agents=fence_agents)
+    registry = PowerRegistry(
+        {
+            "exec": exec_driver,
+            "ipmi": IpmiDriver(),
+            "redfish": RedfishDriver(allow_plain=config.lab_allow_loopback_bmc),
+        }
+    )
+    rules = DeviceRules(
+        drivers=frozenset(registry.names),
+        allow_local=config.lab_allow_loopback_bmc,
+        exec_allowed=config.exec_allowed,
+        read_agent=fence_agents.agent,
+    )
     world = World(
         store=store,
         clock=clock,
@@ -78,7 +95,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         new_id=lambda: str(uuid.uuid4()),
         controller_id=str(uuid.uuid4()),
         keepsake=FileKeepsake(config.data_dir),
-        driver_proves=lambda driver: driver in registry.names,
+        driver_proves=lambda device: device.driver in registry.names and proves(device),
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
     notifier = Loop("notifier", NOTIFIER_EVERY_S, _notifier(world, link_base=str(config.public_url or "")))

@@ -4,8 +4,10 @@ The API's checks, the effective view and the documentation are made from this ta
 duration is a number of seconds. :mod:`controller.domain.setting_values` reads and writes them.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from controller.domain.model import Level
@@ -23,6 +25,7 @@ class Kind(StrEnum):
     ADDRESS = "address"
     TEMPLATE = "template"
     STATE_MAP = "state_map"
+    CERTIFICATES = "certificates"
     CHANNELS = "channels"
 
 
@@ -136,7 +139,7 @@ _SETTINGS = (
         name="ipmi.port",
         kind=Kind.INTEGER,
         levels=_GCH,
-        help="the power device's port",
+        help="the power device's port; 623, or 443 where ipmi.driver is redfish",
         default=_B.port,
         minimum=1,
         maximum=65535,
@@ -144,17 +147,43 @@ _SETTINGS = (
     _text("ipmi.username", "user on the power device; OPERATOR privilege is enough"),
     _text("ipmi.password", "that user's password; can be written, never read", secret=True),
     _text("ipmi.plug", "which outlet or system, where one device serves several hosts"),
+    _choice(
+        "ipmi.tls",
+        _GCH,
+        ("verify", "insecure", "plain"),
+        "redfish driver: check the device's certificate; insecure: don't, so that whoever is in the way learns the "
+        "password; plain: no TLS at all, in a lab only",
+    ),
+    Setting(
+        name="ipmi.tls_ca",
+        kind=Kind.CERTIFICATES,
+        levels=_GCH,
+        help="redfish driver: certificates in PEM that are trusted instead of the system's; empty: the system's",
+        default="",
+        maximum=64 * 1024,
+    ),
     _choice("ipmi.privilege", _GCH, ("operator", "user", "administrator"), "IPMI privilege level to ask for"),
-    _text("ipmi.exec", "exec driver: preset or program name; what may run is the controller's own configuration"),
+    _choice(
+        "ipmi.preset",
+        _GCH,
+        ("", "ipmitool", "fence-agent", "script"),
+        "exec driver: the ready-made description that every empty ipmi.* setting below takes its value from",
+    ),
+    _text(
+        "ipmi.exec",
+        "exec driver: the program, by path or file name; what may run is the controller's own HOSTFENCE_EXEC_ALLOWED",
+    ),
     _text("ipmi.action_stop", "exec driver: what the action is called that cuts the power"),
     _text("ipmi.action_start", "exec driver: what the action is called that gives power"),
     _text("ipmi.action_reboot", "exec driver: what the action is called that resets"),
     _text("ipmi.action_blink", "exec driver: what the action is called that lights the LED"),
-    _text("ipmi.action_test", "exec driver: what the action is called that only tries the connection"),
+    _text("ipmi.action_blink_off", "exec driver: what the action is called that puts the LED out again"),
+    _text("ipmi.action_test", "exec driver: what the action is called that only tries a device without a state"),
     _text("ipmi.action_status", "exec driver: what the action is called that reads the power state"),
     _text(
         "ipmi.syntax",
-        "exec driver: the command with $IPMI_EXEC, $IPMI_HOST, $IPMI_USERNAME, $IPMI_ACTION …; never run by a shell",
+        "exec driver: the command with $IPMI_EXEC, $IPMI_HOST, $IPMI_USERNAME, $IPMI_ACTION …; never run by a shell. "
+        "For fence agents: further key=value words",
         kind=Kind.TEMPLATE,
     ),
     Setting(
@@ -165,7 +194,13 @@ _SETTINGS = (
         default={},
         maximum=64,
     ),
-    _choice("ipmi.secret_via", _GCH, ("env", "stdin", "file", "argv"), "exec driver: how the password is handed over"),
+    _choice(
+        "ipmi.secret_via",
+        _GCH,
+        ("", "env", "stdin", "file", "argv"),
+        "exec driver: how the password is handed over; empty: as the preset says, else env",
+    ),
+    _choice("ipmi.cipher", _GCH, ("auto", "17", "3"), "ipmitool preset: cipher suite; auto: 17, then 3, remembered"),
     _boolean(
         "ipmi.unsafe_password_in_argv",
         _GCH,
@@ -227,5 +262,22 @@ _SETTINGS = (
     ),
 )
 
-CATALOGUE: dict[str, Setting] = {setting.name: setting for setting in _SETTINGS}
+GROUPS = ("ipmi.", "second.")
+"""What the names of each power device's settings begin with, in the order in which the devices are tried."""
+
+DEVICE_ADDRESSES = frozenset(f"{group}host" for group in GROUPS)
+
+
+def _with_a_second_device(settings: tuple[Setting, ...]) -> Iterator[Setting]:
+    """Every setting of the first power device, once more for the second, behind the last of the first."""
+    first, second = GROUPS
+    for group, of_devices in groupby(settings, lambda one: one.name.startswith(first)):
+        known = tuple(of_devices)
+        yield from known
+        for one in known if group else ():
+            name = second + one.name.removeprefix(first)
+            yield replace(one, name=name, help=f"second power device, tried when the first fails: {one.help}")
+
+
+CATALOGUE: dict[str, Setting] = {setting.name: setting for setting in _with_a_second_device(_SETTINGS)}
 """name -> setting, in the order people read them."""

@@ -152,6 +152,8 @@ class Incident(IncidentBrief):
     boot_id: str = ""
     """The host's boot id before the silence, where a heartbeat told it."""
     action: Action | None = None
+    method: int = 0
+    """Which of the host's power devices is in use (:mod:`controller.domain.methods`)."""
     command: Command = field(default_factory=Command)
     proof: Proof = field(default_factory=Proof)
     acknowledged: Acknowledgement | None = None

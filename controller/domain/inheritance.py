@@ -12,15 +12,16 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from controller.domain.catalogue import CATALOGUE, MIN_SILENCE_WITHOUT_HEARTBEAT_S
+from controller.domain.catalogue import CATALOGUE, GROUPS, MIN_SILENCE_WITHOUT_HEARTBEAT_S
 from controller.domain.channels import EmailChannel
+from controller.domain.exec_presets import IPMI_PASSWORD_BYTES, IPMI_USERNAME_BYTES, command_of
+from controller.domain.exec_rules import exec_problem, password_in_argv
 from controller.domain.model import Level, SettingRow
-from controller.domain.policy import BmcSettings, Mode, Policy
-from controller.domain.setting_values import SettingError, check_level, parse, shown, template_variables, to_json
+from controller.domain.policy import BmcSettings, Mode, Policy, same_machine
+from controller.domain.setting_values import SettingError, check_level, parse, shown, to_json
 
-_IPMI_PASSWORD_BYTES = 20
-_IPMI_USERNAME_BYTES = 16
 _HEARTBEATS_MISSED = 3
+_HTTPS_PORT = 443
 _WITNESSES = 2
 
 
@@ -54,8 +55,11 @@ def resolve(
             rows, cluster_id=cluster_id, host_id=host_id, other_hosts_in_cluster=other_hosts_in_cluster
         ).items()
     }
-    plain = {one.name: values[one.name] for one in fields(Policy) if one.name != "bmc"}
-    return Policy(**plain, bmc=_bmc(values))
+    plain = {one.name: values[one.name] for one in fields(Policy) if one.name not in ("bmc", "devices")}
+    devices = [_device(values, group) for group in GROUPS]
+    # Without a first one there is no second: the lists of people and of settings stay in step.
+    usable = tuple(device for device in devices if device.configured) if devices[0].configured else ()
+    return Policy(**plain, bmc=devices[0], devices=usable)
 
 
 def explain(
@@ -75,7 +79,9 @@ def channels_of(rows: Sequence[SettingRow]) -> tuple[EmailChannel, ...]:
 
 def check_combination(policy: Policy) -> tuple[SettingError, ...]:
     """What single values can't show: settings that make no sense together. Empty when all is well."""
-    return tuple(problem for check in _CHECKS if (problem := check(policy)) is not None)
+    of_policy = (check(policy) for check in _CHECKS)
+    of_devices = (of_each_device(check, policy) for check in _DEVICE_CHECKS)
+    return tuple(problem for problem in (*of_policy, *of_devices) if problem is not None)
 
 
 def _effective(
@@ -110,6 +116,9 @@ def _written(
 
 
 def _depending_defaults(found: dict[str, Effective], other_hosts_in_cluster: int) -> None:
+    for group in GROUPS:
+        if found[f"{group}port"].source is Origin.DEFAULT and found[f"{group}driver"].value == "redfish":
+            found[f"{group}port"] = Effective(value=_HTTPS_PORT, source=Origin.DEFAULT)
     if found["min_silence"].source is Origin.DEFAULT:
         with_heartbeat = int(Policy().min_silence.total_seconds())
         needed = with_heartbeat if found["require_heartbeat"].value else MIN_SILENCE_WITHOUT_HEARTBEAT_S
@@ -130,14 +139,14 @@ def _strictest(written: Mapping[Level, Mapping[str, Any]]) -> Effective:
     return Effective(value=mode, source=Origin(level.value))
 
 
-def _bmc(values: Mapping[str, Any]) -> BmcSettings:
+def _device(values: Mapping[str, Any], group: str) -> BmcSettings:
     own = {one.name for one in fields(BmcSettings)} - {"options"}
     plain: dict[str, Any] = {}
     options: dict[str, str] = {}
     for name, value in values.items():
-        group, _, key = name.partition(".")
-        if group != "ipmi":
+        if not name.startswith(group):
             continue
+        key = name.removeprefix(group)
         if key in own:
             plain[key] = value
         elif value:
@@ -187,28 +196,36 @@ def _off_deadline(policy: Policy) -> SettingError | None:
 
 
 def _ipmi_credentials(policy: Policy) -> SettingError | None:
-    if policy.bmc.driver != "ipmi":
+    if policy.bmc.driver != "ipmi" and not (policy.bmc.driver == "exec" and command_of(policy.bmc.options).speaks_ipmi):
         return None
-    if len(policy.bmc.password.encode()) > _IPMI_PASSWORD_BYTES:
-        return SettingError("ipmi.password", "", f"IPMI 2.0 takes passwords of at most {_IPMI_PASSWORD_BYTES} bytes")
-    if len(policy.bmc.username.encode()) > _IPMI_USERNAME_BYTES:
+    if len(policy.bmc.password.encode()) > IPMI_PASSWORD_BYTES:
+        return SettingError("ipmi.password", "", f"IPMI 2.0 takes passwords of at most {IPMI_PASSWORD_BYTES} bytes")
+    if len(policy.bmc.username.encode()) > IPMI_USERNAME_BYTES:
         return SettingError(
-            "ipmi.username", policy.bmc.username, f"IPMI 2.0 takes user names of at most {_IPMI_USERNAME_BYTES} bytes"
+            "ipmi.username", policy.bmc.username, f"IPMI 2.0 takes user names of at most {IPMI_USERNAME_BYTES} bytes"
         )
     return None
 
 
 def _password_in_argv(policy: Policy) -> SettingError | None:
-    options = dict(policy.bmc.options)
-    if "unsafe_password_in_argv" in options:
-        return None
-    remedy = (
-        "leave the password out of the command line, where every local user can read it: set ipmi.secret_via to env"
-    )
-    if options.get("secret_via") == "argv":
-        return SettingError("ipmi.secret_via", "argv", remedy)
-    if "password" in template_variables(options.get("syntax", "")):
-        return SettingError("ipmi.syntax", "$IPMI_PASSWORD", remedy)
+    return password_in_argv(policy.bmc)
+
+
+def of_each_device(check: Callable[[Policy], SettingError | None], policy: Policy) -> SettingError | None:
+    """The first problem that ``check`` finds with one of the policy's power devices, under that device's names."""
+    for number in range(len(policy.methods)):
+        problem = check(policy.using(number))
+        if problem is not None:
+            return problem.of_group(GROUPS[0], GROUPS[number])
+    return None
+
+
+def _one_device_twice(policy: Policy) -> SettingError | None:
+    first, *others = policy.methods
+    if any(same_machine(first, other) for other in others):
+        return SettingError(
+            "second.host", first.host, "it is the first power device again: write another device's, or leave it empty"
+        )
     return None
 
 
@@ -217,6 +234,10 @@ _CHECKS: tuple[Callable[[Policy], SettingError | None], ...] = (
     _vanish_window,
     _min_silence,
     _off_deadline,
+    _one_device_twice,
+)
+_DEVICE_CHECKS: tuple[Callable[[Policy], SettingError | None], ...] = (
     _ipmi_credentials,
     _password_in_argv,
+    exec_problem,
 )

@@ -110,6 +110,17 @@ class SettingRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceHealth:
+    """What is remembered of one power device. ``on_seen_at``: it last read *on* while the host's agent answered."""
+
+    identity: str = ""
+    on_seen_at: datetime | None = None
+    checked_at: datetime | None = None
+    code: PowerCode = PowerCode.NONE
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """What is remembered of a host between incidents.
 
@@ -128,9 +139,22 @@ class Health:
     bmc_checked_at: datetime | None = None
     bmc_code: PowerCode = PowerCode.NONE
     bmc_said: str = ""
+    second: DeviceHealth = field(default_factory=DeviceHealth)
+    """Of the second power device, where there is one; the first one's stands in ``bmc_*``."""
     fenced_by: str = ""
     fenced_boot_id: str = ""
     quarantined_by: str = ""
+
+    @property
+    def first(self) -> DeviceHealth:
+        """The ``bmc_*`` fields as one value."""
+        return DeviceHealth(
+            identity=self.bmc_identity,
+            on_seen_at=self.bmc_on_seen_at,
+            checked_at=self.bmc_checked_at,
+            code=self.bmc_code,
+            said=self.bmc_said,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from controller.domain.holds import hold_next, hold_severity, hold_stop, hold_what, long_ago
 from controller.domain.incident import Incident
-from controller.domain.model import Effect, EffectStatus, Health, Host, Notice, Pause, Severity
+from controller.domain.model import DeviceHealth, Effect, EffectStatus, Health, Host, Notice, Pause, Severity
 from controller.domain.notice_texts import EFFECT_FAILED, TEXTS, NoticeKind
 from controller.domain.policy import Action
 from controller.domain.reasons import Reason
@@ -161,11 +161,11 @@ def returned(host: Host, health: Health, *, at: datetime) -> Notice:
     return _build(NoticeKind.RETURNED, key, host, at=at, incident_id=health.fenced_by or None, fill={})
 
 
-def bmc_test_failed(host: Host, health: Health, *, at: datetime) -> Notice:
-    """The BMC failed as ``health.bmc_code`` says: told once a kind of failure since it last worked (or was changed)."""
-    worked = health.bmc_on_seen_at.isoformat() if health.bmc_on_seen_at else "never"
-    key = f"{host.id}:bmc_test_failed:{health.bmc_identity}:{health.bmc_code}:{worked}"
-    fill = {"code": health.bmc_code.replace("_", " "), "said": _clause(health.bmc_said)}
+def bmc_test_failed(host: Host, device: DeviceHealth, *, at: datetime) -> Notice:
+    """A device failed as ``device.code`` says: told once a kind of failure since it last worked (or was changed)."""
+    worked = device.on_seen_at.isoformat() if device.on_seen_at else "never"
+    key = f"{host.id}:bmc_test_failed:{device.identity}:{device.code}:{worked}"
+    fill = {"code": device.code.replace("_", " "), "said": _clause(device.said)}
     return _build(NoticeKind.BMC_TEST_FAILED, key, host, at=at, why=(Reason.BMC_UNREACHABLE,), fill=fill)
 
 

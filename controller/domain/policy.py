@@ -3,7 +3,7 @@
 Made from rows by :mod:`controller.domain.inheritance`; defaults are those of the settings catalogue.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -56,6 +56,18 @@ class BmcSettings:
         return f"{self.driver}://{self.host}:{self.port}/{self.plug}"
 
 
+def same_machine(one: BmcSettings, other: BmcSettings) -> bool:
+    """True when two devices may well be one: by name, or because only an outlet or a port could tell them apart.
+
+    One address may serve several hosts through ports of one driver, or through outlets (``plug``) named for each.
+    """
+    if not one.configured or one.host != other.host:
+        return False
+    if one.driver == other.driver and one.port != other.port:
+        return False
+    return one.plug == other.plug or not one.plug or not other.plug
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Every setting of design section 6, resolved. Durations are timedeltas."""
@@ -63,6 +75,9 @@ class Policy:
     mode: Mode = Mode.OBSERVE
     action: Action = Action.NONE
     bmc: BmcSettings = field(default_factory=BmcSettings)
+    """The power device in use: the first one, unless :meth:`using` chose another."""
+    devices: tuple[BmcSettings, ...] = ()
+    """All that are configured, in the order in which they are tried. Empty: ``bmc`` alone."""
     check_interval: timedelta = timedelta(seconds=15)
     additional_checks: int = 3
     min_silence: timedelta = timedelta(seconds=60)
@@ -88,6 +103,15 @@ class Policy:
     max_commands_per_incident: int = 3
     checking_limit: timedelta = timedelta(minutes=10)
     healthy_for: timedelta = timedelta(seconds=300)
+
+    @property
+    def methods(self) -> tuple[BmcSettings, ...]:
+        """The power devices in the order in which they are tried; at least one, configured or not."""
+        return self.devices or (self.bmc,)
+
+    def using(self, method: int) -> "Policy":
+        """The same policy with ``bmc`` as the device of that method; the last one where the list has become shorter."""
+        return replace(self, bmc=self.methods[min(method, len(self.methods) - 1)])
 
     @property
     def rounds_needed(self) -> int:

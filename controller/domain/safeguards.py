@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from controller.domain.evidence import CloudSays, Verdict
 from controller.domain.incident import Incident, IncidentBrief, State
+from controller.domain.methods import commands_allowed, device_health
 from controller.domain.model import Attempt, Health, Host, Level, Pause
 from controller.domain.policy import Mode, Policy
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
@@ -88,7 +89,7 @@ def evidence_refusals(incident: Incident, policy: Policy, *, now: datetime) -> t
     elif not dead_enough(incident.tally, policy):
         # Somebody else's sign of life (a report, another controller's poll) took the count back since the decision.
         found.append(Reason.EVIDENCE_STALE)
-    if incident.command.count >= policy.max_commands_per_incident:
+    if incident.command.count >= commands_allowed(incident, policy):
         found.append(Reason.COMMAND_BUDGET)
     return tuple(dict.fromkeys(found))
 
@@ -184,7 +185,7 @@ def _device(facts: ClusterFacts, policy: Policy) -> list[Reason]:
 
 def bmc_seen_on(health: Health | None, policy: Policy) -> bool:
     """The device read *on* while the host's agent answered, and is still the same device."""
-    return health is not None and health.bmc_on_seen_at is not None and health.bmc_identity == policy.bmc.identity
+    return device_health(health, policy.bmc.identity).on_seen_at is not None
 
 
 def _caps(incident: Incident, facts: ClusterFacts, policy: Policy, now: datetime) -> list[Reason]:

@@ -12,13 +12,11 @@ from typing import Any
 from controller.domain.addresses import canonical_address
 from controller.domain.catalogue import CATALOGUE, Kind, Setting
 from controller.domain.channels import ChannelError, EmailChannel, channel_to_json, parse_channels, show_channel
+from controller.domain.exec_template import parse_template
 from controller.domain.model import Level
 from controller.domain.policy import Action, Mode
 
-TEMPLATE_VARIABLES = frozenset({"exec", "username", "password", "action", "host", "port", "plug", "nodename"})
-"""What may follow ``$IPMI_`` in a command template, in any case of letters."""
-
-_VARIABLE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 _STATES = ("on", "off", "unknown")
 _CHOICE_TYPES: dict[str, type[Mode | Action]] = {"mode": Mode, "action": Action}
 
@@ -31,6 +29,12 @@ class SettingError(ValueError):
         self.field = field
         self.shown = shown
         self.remedy = remedy
+
+    def of_group(self, known: str, other: str) -> "SettingError":
+        """The same problem of another power device, whose settings begin with ``other`` instead of ``known``."""
+        return SettingError(
+            self.field.replace(known, other, 1), self.shown.replace(known, other), self.remedy.replace(known, other)
+        )
 
 
 def setting_named(field: str) -> Setting:
@@ -51,7 +55,9 @@ def parse(field: str, raw: Any) -> Any:
     try:
         return _READERS[setting.kind](setting, raw)
     except ValueError as problem:
-        raise SettingError(field, "" if setting.secret else _shorten(raw), str(problem)) from None
+        # In the place of a certificate a private key may have been written.
+        unseen = setting.secret or setting.kind is Kind.CERTIFICATES
+        raise SettingError(field, "" if unseen else _shorten(raw), str(problem)) from None
 
 
 def check_level(field: str, level: Level, raw: Any) -> None:
@@ -88,11 +94,6 @@ def shown(field: str, raw: Any) -> Any:
     if setting.secret:
         return {"set": bool(raw)}
     return raw
-
-
-def template_variables(template: str) -> frozenset[str]:
-    """The variables a command template names, in small letters, without the ``IPMI_``."""
-    return frozenset(name.lower().removeprefix("ipmi_") for name in _VARIABLE.findall(template))
 
 
 def _shorten(raw: Any) -> str:
@@ -152,11 +153,19 @@ def _address(setting: Setting, raw: Any) -> str:
 
 def _template(setting: Setting, raw: Any) -> str:
     text = _text(setting, raw)
-    for name in _VARIABLE.findall(text):
-        known, prefix = name.lower().removeprefix("ipmi_"), name.lower().startswith("ipmi_")
-        if not prefix or known not in TEMPLATE_VARIABLES:
-            names = ", ".join(f"$IPMI_{variable.upper()}" for variable in sorted(TEMPLATE_VARIABLES))
-            raise ValueError(f"${name} is not known; use {names}")
+    parse_template(text)
+    return text
+
+
+def _certificates(setting: Setting, raw: Any) -> str:
+    """Only the form: whether it can be read as certificates is for those who have the tools (pure core)."""
+    if not isinstance(raw, str) or len(raw) > setting.maximum:
+        raise ValueError(f"write certificates in PEM, at most {setting.maximum:g} characters")
+    if "PRIVATE KEY" in raw:
+        raise ValueError("leave out the private key: only certificates belong here; it should be replaced now")
+    text = raw.replace("\r\n", "\n").strip()
+    if text and not (_PEM.search(text) and all(" " <= letter <= "~" or letter in "\n\t" for letter in text)):
+        raise ValueError("write certificates in PEM: from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----")
     return text
 
 
@@ -187,5 +196,6 @@ _READERS: dict[Kind, Callable[[Setting, Any], Any]] = {
     Kind.ADDRESS: _address,
     Kind.TEMPLATE: _template,
     Kind.STATE_MAP: _state_map,
+    Kind.CERTIFICATES: _certificates,
     Kind.CHANNELS: _channels,
 }

@@ -78,8 +78,14 @@ async def _claim(world: World) -> list[_Job]:
                 continue
             leased = replace(effect, next_try_at=now + TRY_LEASE, tries=effect.tries + 1)
             await tx.save_effect(leased)
-            jobs.append(_Job(leased, await read_scene(tx, effect.host_id)))
+            jobs.append(_Job(leased, await _scene(tx, effect)))
         return jobs
+
+
+async def _scene(tx: Tx, effect: Effect) -> Scene:
+    """With the power device that the incident used: what one device took away, that one gives back."""
+    incident = await tx.incident(effect.incident_id) if effect.incident_id else None
+    return await read_scene(tx, effect.host_id, method=incident.method if incident is not None else 0)
 
 
 async def _must_wait(tx: Tx, effect: Effect) -> bool:
@@ -117,7 +123,7 @@ async def _power(world: World, job: _Job) -> EffectResult:
     if attempt is None:
         return EffectResult(done=False, said="another power operation is under way, or no usable power device is set")
     outcome = await world.power.act(
-        bmc_target(job.scene.policy),
+        bmc_target(job.scene.host, job.scene.policy),
         action,
         deadline_s=DEADLINE_S,
         not_after=world.clock.boottime() + DEADLINE_S,

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 import structlog
 
 from controller.domain import notices
-from controller.domain.model import Health, Host
-from controller.domain.policy import Policy
+from controller.domain.methods import with_device
+from controller.domain.model import DeviceHealth, Health, Host
+from controller.domain.policy import BmcSettings, Policy
 from controller.domain.power import PowerReading, PowerState
 from controller.services.look import read_power
 from controller.services.policies import Policies
@@ -35,7 +36,7 @@ async def check_devices(world: World) -> int:
         policies = Policies(await tx.setting_rows(), (), hosts)
         healths = await tx.healths()
         busy = await tx.open_hosts()
-    due = []
+    due: list[tuple[Host, Policy, int]] = []
     for number, host in enumerate(hosts):
         if number % IN_ONE_GO == 0:
             await world.clock.sleep(0)  # a thousand policies take a while: steps that are due come first
@@ -43,32 +44,26 @@ async def check_devices(world: World) -> int:
         if host.id in busy or health is None or not _alive(health, now):
             continue
         policy = policies.of_host(host)
-        if _due(policy, health, now):
-            due.append((host, policy))
-    claimed = [(host, policy) for host, policy in due[:AT_ONCE] if await _claim(world, host, policy)]
-    for host, policy in claimed:
-        await _check(world, host, policy)
+        methods = range(len(policy.methods))
+        due += [(host, policy, n) for n in methods if _due(policy.methods[n], health, n, now)]
+    claimed = [one for one in due[:AT_ONCE] if await _claim(world, *one)]
+    for one in claimed:
+        await _check(world, *one)
     return len(claimed)
 
 
-async def _claim(world: World, host: Host, policy: Policy) -> bool:
+async def _claim(world: World, host: Host, policy: Policy, method: int) -> bool:
     """One of several controllers reads: the check's time is stored before it. Not while a command is on its way."""
+    device = policy.methods[method]
     async with world.store.transaction() as tx:
         health = await tx.health_for_update(host.id)
         now = await world.clock.now()
         unfinished = await tx.attempts_unfinished()
-        busy = any(a.host_id == host.id or a.bmc_identity == policy.bmc.identity for a in unfinished)
-        if busy or not _due(policy, health, now):
+        busy = any(a.host_id == host.id or a.bmc_identity == device.identity for a in unfinished)
+        if busy or not _due(device, health, method, now):
             return False
-        same = health.bmc_identity == policy.bmc.identity
-        await tx.save_health(
-            replace(
-                health,
-                bmc_identity=policy.bmc.identity,
-                bmc_on_seen_at=health.bmc_on_seen_at if same else None,
-                bmc_checked_at=now,
-            )
-        )
+        known = replace(_known(health, method, device), checked_at=now)
+        await tx.save_health(with_device(health, method, known))
         return True
 
 
@@ -76,43 +71,40 @@ def _alive(health: Health, now: datetime) -> bool:
     return health.seen_at is not None and now - health.seen_at <= ALIVE_WITHIN
 
 
-def _due(policy: Policy, health: Health, now: datetime) -> bool:
-    if not policy.bmc.configured or health.fenced_by:
+def _known(health: Health, method: int, device: BmcSettings) -> DeviceHealth:
+    """What is remembered of the device; nothing where another one stood in its place."""
+    before = health.second if method else health.first
+    return before if before.identity == device.identity else DeviceHealth(identity=device.identity)
+
+
+def _due(device: BmcSettings, health: Health, method: int, now: datetime) -> bool:
+    if not device.configured or health.fenced_by:
         return False
-    if health.bmc_identity != policy.bmc.identity:
-        return True
-    every = CHECK_EVERY if health.bmc_on_seen_at is not None else CHECK_UNPROVEN_EVERY
-    return health.bmc_checked_at is None or now - health.bmc_checked_at >= every
+    known = _known(health, method, device)
+    every = CHECK_EVERY if known.on_seen_at is not None else CHECK_UNPROVEN_EVERY
+    return known.checked_at is None or now - known.checked_at >= every
 
 
-async def _check(world: World, host: Host, policy: Policy) -> None:
+async def _check(world: World, host: Host, policy: Policy, method: int) -> None:
     """*On* counts only if the agent answers right after: both in one sight."""
-    reading = await read_power(world, policy, DEADLINE_S)
+    reading = await read_power(world, host, policy.using(method), DEADLINE_S)
     if reading is None:
         return
     seen = await world.probing.watch(host, deadline_s=2.0)
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         before = await tx.health_for_update(host.id)
-        after = _learned(before, policy, reading, alive=seen.answered, now=now)
-        await tx.save_health(after)
+        after = _learned(_known(before, method, policy.methods[method]), reading, alive=seen.answered, now=now)
+        await tx.save_health(with_device(before, method, after))
         if reading.state is not PowerState.ON and seen.answered:
             await tell(tx, notices.bmc_test_failed(host, after, at=now))
-    log.info("power device checked", host_id=host.id, state=reading.state, code=reading.code)
+    log.info("power device checked", host_id=host.id, device=method + 1, state=reading.state, code=reading.code)
 
 
-def _learned(health: Health, policy: Policy, reading: PowerReading, *, alive: bool, now: datetime) -> Health:
-    changed = health.bmc_identity != policy.bmc.identity
-    on_seen = None if changed else health.bmc_on_seen_at
+def _learned(known: DeviceHealth, reading: PowerReading, *, alive: bool, now: datetime) -> DeviceHealth:
+    on_seen = known.on_seen_at
     if alive and reading.state is PowerState.ON:
         on_seen = now
     elif alive and reading.state is PowerState.OFF:
         on_seen = None  # says off while the host answers: it is another machine's, or it lies
-    return replace(
-        health,
-        bmc_identity=policy.bmc.identity,
-        bmc_on_seen_at=on_seen,
-        bmc_checked_at=now,
-        bmc_code=reading.code,
-        bmc_said=reading.said,
-    )
+    return replace(known, on_seen_at=on_seen, checked_at=now, code=reading.code, said=reading.said)

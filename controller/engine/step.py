@@ -68,7 +68,7 @@ class Step:
     async def scene(self) -> Scene:
         """The host among its neighbors, in a transaction of its own."""
         async with self.world.store.transaction() as tx:
-            scene = await read_scene(tx, self.incident.host_id)
+            scene = await read_scene(tx, self.incident.host_id, method=self.incident.method)
         self.looking = True
         return scene
 
@@ -87,7 +87,7 @@ class Step:
             if current is None or not current.open:
                 raise LeaseLost
             if guarded:
-                scene = await read_scene(tx, self.incident.host_id)
+                scene = await read_scene(tx, self.incident.host_id, method=current.method)
                 if await is_lost(tx, self.world):  # with an old backup an old lease comes back too
                     raise LeaseLost
             now = await self.world.clock.now()

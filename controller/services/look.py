@@ -36,7 +36,7 @@ async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
     reports, own, power, cloud = await asyncio.gather(
         asyncio.gather(*(_ask(world, w, question, deadline) for w in asked)),
         world.probing.watch(scene.host, deadline_s=deadline),
-        read_power(world, scene.policy, deadline),
+        read_power(world, scene.host, scene.policy, deadline),
         world.cloud.says(scene.host),
     )
     at = await world.clock.now()
@@ -61,11 +61,18 @@ def deadline_s(policy: Policy) -> float:
     return min(LONGEST_ROUND_S, SHARE_OF_INTERVAL * policy.check_interval.total_seconds())
 
 
-async def read_power(world: World, policy: Policy, deadline: float) -> PowerReading | None:
+async def read_power(world: World, host: Host, policy: Policy, deadline: float) -> PowerReading | None:
     """The power state, or None where no device is configured or its address may not be used."""
     if not policy.bmc.configured or world.bmc_address_refused(policy.bmc.host):
         return None
-    return await world.power.status(bmc_target(policy), deadline_s=deadline)
+    return await world.power.status(bmc_target(host, policy), deadline_s=deadline)
+
+
+async def read_other_devices(world: World, scene: Scene) -> list[PowerReading | None]:
+    """The power state as each device tells it that is not the one in use."""
+    policy = scene.policy
+    others = [policy.using(n) for n, device in enumerate(policy.methods) if device != policy.bmc]
+    return list(await asyncio.gather(*(read_power(world, scene.host, other, deadline_s(other)) for other in others)))
 
 
 def _late(report: Report) -> Report:

@@ -46,11 +46,16 @@ class Operations(Protocol):
         """Take a held incident up again: checking from zero, or reading states where a command may have been sent."""
         ...
 
-    async def power(self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool) -> Attempt:
-        """A person's own power command. Signs of life refuse off and reboot unless forced; never releases anything."""
+    async def power(
+        self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool, device: int = 1
+    ) -> Attempt:
+        """A person's own power command. Signs of life refuse off and reboot unless forced; never releases anything.
+
+        ``device``: which of the host's power devices, counted from 1.
+        """
         ...
 
-    async def power_status(self, host_id: str) -> PowerReading:
+    async def power_status(self, host_id: str, *, device: int = 1) -> PowerReading:
         """Read the power state once, now."""
         ...
 

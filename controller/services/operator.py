@@ -6,6 +6,7 @@ Carries rule 1 (an acknowledgement is audited and never stands against life), ru
 itself).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -13,13 +14,14 @@ from controller.db.store import Tx
 from controller.domain import notices
 from controller.domain.evidence import Judgement, RoundFacts
 from controller.domain.incident import Acknowledgement, CommandStatus, Incident, Source, State
+from controller.domain.methods import from_the_first
 from controller.domain.model import Attempt, AuditRow, Health
-from controller.domain.power import PowerAction, PowerReading, PowerState
+from controller.domain.power import PowerAction, PowerCode, PowerReading, PowerState
 from controller.domain.reasons import LIFE, NEEDS_A_PERSON, Reason
 from controller.services import manual_power
 from controller.services.errors import BadInput, NotFound, Refused
 from controller.services.incidents import note_life, open_incident
-from controller.services.look import look
+from controller.services.look import look, read_other_devices
 from controller.services.operations import ReportResult
 from controller.services.returns import undo_quarantine
 from controller.services.rounds import judged
@@ -69,7 +71,7 @@ class Operator:
     ) -> Incident:
         """A person vouches that the host is off: looked at live first, refused against life."""
         incident = await self._incident(incident_id)
-        scene = await self._scene(incident.host_id)
+        scene = await self._scene(incident.host_id, method=incident.method)
         if host_name != scene.host.name:
             raise BadInput(
                 f"host_name: {host_name!r} is not this incident's host; type its name ({scene.host.name}) to confirm",
@@ -77,9 +79,10 @@ class Operator:
                 field="host_name",
             )
         facts = await look(self._world, scene, number=incident.rounds + 1)
+        devices = (facts.power, *await read_other_devices(self._world, scene))
         judgement = judged(incident, facts, scene.policy)
         second = second_admin and await self._asked_by_another(incident_id, actor)
-        against = _against(judgement, facts, second_admin=second)
+        against = _against(judgement, facts, devices, second_admin=second)
         if against is not None:
             await self._note_refused(incident_id, scene, actor, against)
             raise against
@@ -130,7 +133,7 @@ class Operator:
                 raise _wrong_state(current, "retried", "while it is held")
             to = State.VERIFYING if current.command.may_have_been_sent else State.CHECKING
             fresh = replace(
-                back_to_checking(current),
+                from_the_first(back_to_checking(current), now=change.now),
                 sticky=current.sticky - NEEDS_A_PERSON,
                 waived=current.waived | current.sticky,
                 life_at=None,
@@ -140,15 +143,16 @@ class Operator:
             await _audit(change, "retry", incident_id, reason)
             return moved
 
-    async def power(self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool) -> Attempt:
+    async def power(
+        self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool, device: int = 1
+    ) -> Attempt:
         """A person's own power command."""
-        return await manual_power.command(
-            self._world, await self._scene(host_id), action=action, reason=reason, actor=actor, force=force
-        )
+        scene = await self._with_device(host_id, device)
+        return await manual_power.command(self._world, scene, action=action, reason=reason, actor=actor, force=force)
 
-    async def power_status(self, host_id: str) -> PowerReading:
+    async def power_status(self, host_id: str, *, device: int = 1) -> PowerReading:
         """Read once, now."""
-        return await manual_power.status(self._world, await self._scene(host_id))
+        return await manual_power.status(self._world, await self._with_device(host_id, device))
 
     async def rearm(self, host_id: str, *, reason: str, actor: str) -> Health:
         """Allow the next incident of a host that was not seen healthy since the last.
@@ -175,9 +179,19 @@ class Operator:
             current, change = await self._locked(tx, incident_id, scene, actor)
             await change.note(current, ACKNOWLEDGEMENT_REFUSED, text=refused.detail, reasons=refused.reasons)
 
-    async def _scene(self, host_id: str) -> Scene:
+    async def _with_device(self, host_id: str, device: int) -> Scene:
+        scene = await self._scene(host_id, method=device - 1)
+        if device > len(scene.policy.methods):
+            raise BadInput(
+                f"device: host {scene.host.name} has no power device {device}; set second.host first, or leave it out",
+                code=PowerCode.NOT_CONFIGURED,
+                field="device",
+            )
+        return scene
+
+    async def _scene(self, host_id: str, *, method: int = 0) -> Scene:
         async with self._world.store.transaction() as tx:
-            return await read_scene(tx, host_id)
+            return await read_scene(tx, host_id, method=method)
 
     async def _incident(self, incident_id: str) -> Incident:
         async with self._world.store.transaction() as tx:
@@ -200,14 +214,16 @@ class Operator:
         return current, Change(self._world, tx, now, scene.host, scene.policy, actor)
 
 
-def _against(judgement: Judgement, facts: RoundFacts, *, second_admin: bool) -> Refused | None:
+def _against(
+    judgement: Judgement, facts: RoundFacts, devices: Iterable[PowerReading | None], *, second_admin: bool
+) -> Refused | None:
     against = [r for r in judgement.reasons if r in AGAINST_ACKNOWLEDGING]
     # A verdict of *alive* names the signs of life alone: beside a disk that moves the kernel would go unmentioned.
     reaches = {facts.own_reach, *(r.reach for r in facts.reports if r.failure is None)}
     if Reach.KERNEL_ANSWERS in reaches and Reason.KERNEL_ANSWERS not in against:
         against.append(Reason.KERNEL_ANSWERS)
-    if facts.power is not None and facts.power.state is PowerState.ON:
-        return Refused("the power device says on: a host with power is not off", code="power_is_on", reasons=against)
+    if any(reading is not None and reading.state is PowerState.ON for reading in devices):
+        return Refused("a power device says on: a host with power is not off", code="power_is_on", reasons=against)
     if against:
         detail = "the host shows signs of life right now; nobody can vouch that it is off"
         return Refused(detail, code="signs_of_life", reasons=against)

@@ -2,10 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
+from controller.domain.catalogue import DEVICE_ADDRESSES
 from controller.domain.inheritance import resolve
 from controller.domain.model import Cluster, Host, Level, SettingRow
-from controller.domain.policy import Policy
+from controller.domain.policy import Policy, same_machine
 
 
 class Policies:
@@ -37,30 +39,26 @@ class Policies:
             if reached and host.id in self._rows:
                 yield f"host {host.name}", self.of_host(host)
 
-    def devices(self) -> dict[str, list[Host]]:
-        """Power device identity -> the hosts that have it."""
-        found: defaultdict[str, list[Host]] = defaultdict(list)
-        for hosts in self._by_device_address().values():
-            for host in hosts:
-                found[self.of_host(host).bmc.identity].append(host)
-        return dict(found)
-
     def shared_devices(self) -> dict[str, frozenset[Host]]:
         """Power device identity -> its hosts, where these are several."""
         found: defaultdict[str, set[Host]] = defaultdict(set)
-        for hosts in self._by_device_address().values():
+        for address, hosts in self._by_device_address().items():
             if len(hosts) > 1:  # one address may still serve several through its ports and plugs
-                for host in hosts:
-                    found[self.of_host(host).bmc.identity].add(host)
-        return {identity: frozenset(hosts) for identity, hosts in found.items() if len(hosts) > 1}
+                devices = [(host, device) for host in hosts for device in self.of_host(host).methods]
+                at_it = [(host, device) for host, device in devices if device.host == address]
+                for (host, device), (other, its) in combinations(at_it, 2):
+                    if host != other and same_machine(device, its):
+                        found[device.identity] |= {host, other}
+                        found[its.identity] |= {host, other}
+        return {identity: frozenset(hosts) for identity, hosts in found.items()}
 
-    def _by_device_address(self) -> dict[str, list[Host]]:
-        found: defaultdict[str, list[Host]] = defaultdict(list)
+    def _by_device_address(self) -> dict[str, frozenset[Host]]:
+        found: defaultdict[str, set[Host]] = defaultdict(set)
         for host in self._hosts:
             for row in self._rows.get(host.id, ()):
-                if row.field == "ipmi.host" and row.value:
-                    found[str(row.value)].append(host)
-        return dict(found)
+                if row.field in DEVICE_ADDRESSES and row.value:
+                    found[str(row.value)].add(host)
+        return {address: frozenset(hosts) for address, hosts in found.items()}
 
     def _resolve(self, cluster_id: str | None, host_id: str | None) -> Policy:
         owners = [owner for owner in ("", cluster_id, host_id) if owner is not None]

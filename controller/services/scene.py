@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from controller.db.store import Tx
 from controller.domain.evidence import CloudSays
 from controller.domain.incident import Incident
-from controller.domain.model import Host, Level, SettingRow
+from controller.domain.model import Host, SettingRow
 from controller.domain.neighbors import Choice, choose
 from controller.domain.policy import Policy
 from controller.domain.power import BmcTarget
@@ -33,8 +33,11 @@ class Scene:
     witnesses: Choice
 
 
-async def read_scene(tx: Tx, host_id: str) -> Scene:
-    """Everything about the host that rows can tell. Raises :class:`NotFound` for a host that is gone."""
+async def read_scene(tx: Tx, host_id: str, *, method: int = 0) -> Scene:
+    """Everything about the host that rows can tell; its policy uses the power device of ``method``.
+
+    Raises :class:`NotFound` for a host that is gone.
+    """
     hosts = tuple(await tx.hosts_beside(host_id))
     host = next((h for h in hosts if h.id == host_id), None)
     if host is None:
@@ -44,7 +47,7 @@ async def read_scene(tx: Tx, host_id: str) -> Scene:
     return Scene(
         host=host,
         hosts=hosts,
-        policy=Policies(rows, (), hosts).of_host(host),
+        policy=Policies(rows, (), hosts).of_host(host).using(method),
         rows=rows,
         witnesses=choose(host, hosts, suspected=suspected),
     )
@@ -65,26 +68,26 @@ async def read_cluster_facts(
         pauses=tuple(await tx.pauses()),
         identities=await _sharing_the_device(tx, scene),
         isolated=world.isolation.isolated,
-        driver_proves=world.driver_proves(policy.bmc.driver),
+        driver_proves=world.driver_proves(policy.bmc),
         bmc_address_refused=world.bmc_address_refused(policy.bmc.host),
         cloud=cloud,
     )
 
 
 async def _sharing_the_device(tx: Tx, scene: Scene) -> dict[str, str]:
-    """Device identity by host id, of the hosts with this host's device address; nothing where it is the only one."""
-    own = next((r.value for r in scene.rows if r.field == "ipmi.host" and r.level is Level.HOST), "")
-    owners = await tx.hosts_with_device(own) if own else frozenset()
+    """Device identity by host id, of the hosts that share the device in use; nothing where it is this host's alone."""
+    device = scene.policy.bmc
+    owners = await tx.hosts_with_device(device.host) if device.configured else frozenset()
     if len(owners) < 2:
         return {}
     hosts = await tx.hosts(ids=owners)
     rows = await tx.setting_rows(owners={"", *owners, *(h.cluster_id for h in hosts)})
     shared = Policies(rows, (), hosts).shared_devices()
-    return {host.id: identity for identity, several in shared.items() for host in several}
+    return {host.id: device.identity for host in shared.get(device.identity, ())}
 
 
-def bmc_target(policy: Policy) -> BmcTarget:
-    """The device the policy names."""
+def bmc_target(host: Host, policy: Policy) -> BmcTarget:
+    """The host's device that the policy uses."""
     bmc = policy.bmc
     return BmcTarget(
         driver=bmc.driver,
@@ -94,6 +97,7 @@ def bmc_target(policy: Policy) -> BmcTarget:
         password=bmc.password,
         plug=bmc.plug,
         options=bmc.options,
+        nodename=host.name,
     )
 
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from controller.db.store import Clock, Store, Tx
-from controller.domain.catalogue import CATALOGUE, Kind
+from controller.domain.catalogue import CATALOGUE, GROUPS, Kind
 from controller.domain.channels import keep_passwords
-from controller.domain.inheritance import Effective, check_combination, explain
+from controller.domain.inheritance import Effective, check_combination, explain, of_each_device
 from controller.domain.model import Cluster, Host, Level, SettingRow
 from controller.domain.policy import Mode, Policy
 from controller.domain.setting_values import SettingError, check_level, parse, setting_named, shown, to_json
 from controller.services.changes import changing, checked_reason, record
 from controller.services.device_rules import DeviceRules, refuse_shared_devices, refuse_unusable_device
 from controller.services.errors import BadInput
+from controller.services.exec_rules import Programs, look_at, unusable_command
 from controller.services.lookup import cluster_by_ref, host_by_ref, owner_id_of
 from controller.services.policies import Policies
 
@@ -93,6 +94,7 @@ async def _write(
 ) -> dict[str, Any]:
     now = await clock.now()
     values = _checked_alone(changes, scope.level)
+    programs = await _programs(store, changes, rules)
     async with changing(store) as tx:
         owner_id = await owner_id_of(tx, scope.level, scope.ref)
         rows = await tx.setting_rows()
@@ -102,7 +104,7 @@ async def _write(
         new_rows = [row for row in rows if (row.level, row.owner_id) != (scope.level, owner_id)] + [
             SettingRow(level=scope.level, owner_id=owner_id, field=name, value=value) for name, value in after.items()
         ]
-        await _check_together(tx, rows, new_rows, level=scope.level, owner_id=owner_id)
+        await _check_together(tx, rows, new_rows, programs, level=scope.level, owner_id=owner_id)
         for name in before.keys() - after.keys():
             await tx.delete_setting(scope.level, owner_id, name)
         for name, value in after.items():
@@ -173,24 +175,41 @@ def _merged(
 
 
 async def _check_together(
-    tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow], *, level: Level, owner_id: str
+    tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow], programs: Programs, *, level: Level, owner_id: str
 ) -> None:
     """Refuse what this write breaks; what was broken before may be mended step by step."""
     clusters, hosts = await tx.clusters(), await tx.hosts()
     before, after = Policies(rows, clusters, hosts), Policies(new_rows, clusters, hosts)
-    problems = _combinations(after.reached_from(level, owner_id))
-    known = _combinations(before.reached_from(level, owner_id))
+    problems = _combinations(after.reached_from(level, owner_id), programs)
+    known = _combinations(before.reached_from(level, owner_id), programs)
     _raise([problem for key, problem in problems.items() if key not in known])
     refuse_shared_devices(before, after)
 
 
-def _combinations(policies: Iterable[tuple[str, Policy]]) -> dict[tuple[str, str], SettingError]:
+async def _programs(store: Store, changes: Mapping[str, Any], rules: DeviceRules) -> Programs:
+    """What is to be known of the ``exec`` driver's programs; asked before the transaction, for it takes processes."""
+    names: list[Any] = []
+    if any(name == "action" or name.startswith(GROUPS) for name in changes):
+        async with store.transaction() as tx:
+            rows = await tx.setting_rows()
+        fields = [f"{group}exec" for group in GROUPS]
+        names = [row.value for row in rows if row.field in fields] + [changes.get(field) for field in fields]
+    return await look_at(
+        [name for name in names if name], allowed=rules.exec_allowed, read_agent=rules.read_agent, lab=rules.allow_local
+    )
+
+
+def _combinations(policies: Iterable[tuple[str, Policy]], programs: Programs) -> dict[tuple[str, str], SettingError]:
     return {
         (where, problem.field): SettingError(
             problem.field, problem.shown, f"{problem.remedy} (as it would hold for {where})"
         )
         for where, policy in policies
-        for problem in check_combination(policy)
+        for problem in (
+            *check_combination(policy),
+            of_each_device(lambda each: unusable_command(each, programs), policy),
+        )
+        if problem is not None
     }
 
 

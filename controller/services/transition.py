@@ -10,6 +10,7 @@ from typing import Any
 from controller.db.store import Tx
 from controller.domain import notices, schedule
 from controller.domain.incident import CommandStatus, Incident, State, check_transition
+from controller.domain.methods import next_method, with_method
 from controller.domain.model import Attempt, Effect, EffectKind, Event, Health, Host, Notice
 from controller.domain.policy import Policy
 from controller.domain.power import Accepted, PowerCode
@@ -72,6 +73,20 @@ class Change:
         if notice is not None:
             await tell(self.tx, notice)
         return replace(held, told=held.told | set(reasons))
+
+    async def hold_or_next(
+        self, incident: Incident, reasons: tuple[Reason, ...], *, data: dict[str, Any] | None = None
+    ) -> Incident:
+        """Hold; but where only the power device is in the way and there is another one, go on with that (FENCING).
+
+        Every power-down needs the last look anew, so the next device's command does as well.
+        """
+        number = next_method(incident, self.policy, reasons)
+        if number is None:
+            return await self.move(incident, State.HELD, reasons=reasons, data=data)
+        identity = self.policy.methods[number].identity
+        text = f"goes on with power device {number + 1}: {identity}"
+        return await self.move(with_method(incident, number), State.FENCING, reasons=reasons, text=text, data=data)
 
     async def note(
         self,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from controller.cloud.base import Cloud
 from controller.db.keepsake import Keepsake, ProcessMemory
 from controller.db.store import Clock, Store
+from controller.domain.policy import BmcSettings
 from controller.power.devices import PowerDevices
 from controller.probing.base import Probing
 
@@ -33,7 +34,7 @@ class World:
     controller_id: str
     isolation: Isolation = field(default_factory=Isolation)
     keepsake: Keepsake = field(default_factory=ProcessMemory)
-    driver_proves: Callable[[str], bool] = lambda _driver: True
-    """False for drivers that cannot read a power state, or that this controller does not have."""
+    driver_proves: Callable[[BmcSettings], bool] = lambda _device: True
+    """False for devices whose driver cannot read their power state, or that this controller has no driver for."""
     bmc_address_refused: Callable[[str], bool] = lambda _address: False
     """True for BMC addresses that may not be used (loopback, link-local without the lab flag)."""

@@ -38,11 +38,13 @@ class RefusingOperations:
     async def retry(self, incident_id: str, *, reason: str, actor: str) -> Incident:
         self._refuse("retry", incident_id, reason, actor)
 
-    async def power(self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool) -> Attempt:
-        self._refuse("power", host_id, action, reason, actor, force)
+    async def power(
+        self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool, device: int = 1
+    ) -> Attempt:
+        self._refuse("power", host_id, action, reason, actor, force, device)
 
-    async def power_status(self, host_id: str) -> PowerReading:
-        self._refuse("power_status", host_id)
+    async def power_status(self, host_id: str, *, device: int = 1) -> PowerReading:
+        self._refuse("power_status", host_id, device)
 
     async def rearm(self, host_id: str, *, reason: str, actor: str) -> Health:
         self._refuse("rearm", host_id, reason, actor)

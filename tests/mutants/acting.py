@@ -22,7 +22,7 @@ RESTORED = Tests(("tests/scenarios/test_restored.py",))
 
 SEND = """    not_after = min(intended_by + SEND_WITHIN_S, step.lease_ends())
     outcome = await step.world.power.act(
-        bmc_target(scene.policy),
+        bmc_target(scene.host, scene.policy),
         PowerAction.OFF,
         # Whoever takes the lease over must find the device free, even while this process is stopped.
         deadline_s=min(COMMAND_DEADLINE_S, step.lease_ends() - step.world.clock.boottime() - DRIVER_GRACE_S),

@@ -24,7 +24,7 @@ MUTATIONS = (
             Change(
                 FENCING,
                 'text=f"power off through {scene.policy.bmc.identity}",',
-                'text=f"power off through {scene.policy.bmc.identity} {bmc_target(scene.policy).password}",',
+                'text=f"power off through {scene.policy.bmc.identity} {scene.policy.bmc.password}",',
             ),
         ),
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from controller.domain.catalogue import DEVICE_ADDRESSES
 from controller.domain.model import (
     Cluster,
     ControllerRow,
@@ -55,7 +56,7 @@ class InventoryTx(TxBase):
     async def hosts_with_device(self, address: str) -> frozenset[str]:
         rows = self._t.settings.values()
         return frozenset(
-            r.owner_id for r in rows if r.level is Level.HOST and r.field == "ipmi.host" and r.value == address
+            r.owner_id for r in rows if r.level is Level.HOST and r.field in DEVICE_ADDRESSES and r.value == address
         )
 
     async def host(self, host_id: str) -> Host | None:

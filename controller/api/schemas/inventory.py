@@ -95,6 +95,15 @@ class HostWithToken(HostOut):
     agent_token: str
 
 
+class DeviceHealthOut(Answer):
+    """What is remembered of a power device."""
+
+    on_seen_at: datetime | None
+    checked_at: datetime | None
+    code: PowerCode
+    said: str
+
+
 class HealthOut(Answer):
     """What is remembered of a host between incidents."""
 
@@ -106,6 +115,7 @@ class HealthOut(Answer):
     bmc_checked_at: datetime | None
     bmc_code: PowerCode
     bmc_said: str
+    second: DeviceHealthOut
     fenced_by: str
     quarantined_by: str
 

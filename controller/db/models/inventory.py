@@ -6,8 +6,8 @@ from sqlalchemy import ForeignKey, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.models.base import Base
-from controller.db.types import Instant, Line, Word
-from controller.domain.model import PoolKind, VmKind
+from controller.db.types import Body, Instant, Line, Word
+from controller.domain.model import DeviceHealth, PoolKind, VmKind
 from controller.domain.power import PowerCode
 
 
@@ -102,6 +102,7 @@ class Healths(Base):
     bmc_checked_at: Mapped[datetime | None] = mapped_column(Instant)
     bmc_code: Mapped[PowerCode] = mapped_column(Word(PowerCode))
     bmc_said: Mapped[str] = mapped_column(Line)
+    second: Mapped[DeviceHealth] = mapped_column(Body(DeviceHealth), server_default=text("'{}'"))
     fenced_by: Mapped[str] = mapped_column(Line)
     fenced_boot_id: Mapped[str] = mapped_column(Line)
     quarantined_by: Mapped[str] = mapped_column(Line)

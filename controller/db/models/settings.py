@@ -13,7 +13,7 @@ from controller.domain.model import Level
 _CLUSTER = "CASE WHEN level = 'cluster' THEN owner_id END"
 _HOST = "CASE WHEN level = 'host' THEN owner_id END"
 
-IS_DEVICE = text("field = 'ipmi.host'")
+IS_DEVICE = text("field IN ('ipmi.host', 'second.host')")
 
 
 class Settings(Base):

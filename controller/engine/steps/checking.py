@@ -10,6 +10,7 @@ from controller.domain import notices
 from controller.domain.decision import Decision, Verb, decide, is_back, wants_quarantine
 from controller.domain.evidence import CloudSays, RoundFacts, Verdict
 from controller.domain.incident import Incident, State
+from controller.domain.methods import next_method, with_method
 from controller.domain.model import EffectKind, Notice
 from controller.domain.policy import Action
 from controller.domain.reasons import Reason
@@ -98,6 +99,14 @@ async def _follow(claimed: Claimed, incident: Incident, decision: Decision, look
             )
         case Verb.NOTIFY:
             claimed.incident = await _notify(change, incident, decision)
+        case Verb.HOLD if (number := next_method(incident, change.policy, decision.reasons)) is not None:
+            text = f"goes on with power device {number + 1}"
+            await change.note(incident, "method", reasons=decision.reasons, text=text)
+            claimed.incident = replace(
+                with_method(incident, number),
+                reasons=decision.reasons,
+                next_step_at=change.now + max(timedelta(0), change.policy.check_interval - looked_for),
+            )
         case Verb.HOLD:
             claimed.incident = await change.move(incident, State.HELD, reasons=decision.reasons)
 

@@ -48,7 +48,7 @@ async def run(step: Step) -> None:
     await signs.remember(step.world, at=attempt.intended_at)
     not_after = min(intended_by + SEND_WITHIN_S, step.lease_ends())
     outcome = await step.world.power.act(
-        bmc_target(scene.policy),
+        bmc_target(scene.host, scene.policy),
         PowerAction.OFF,
         # Whoever takes the lease over must find the device free, even while this process is stopped.
         deadline_s=min(COMMAND_DEADLINE_S, step.lease_ends() - step.world.clock.boottime() - DRIVER_GRACE_S),
@@ -108,8 +108,10 @@ async def _not_dead(claimed: Claimed, incident: Incident, reasons: tuple[Reason,
 
 async def _refused(claimed: Claimed, incident: Incident, refused: tuple[Reason, ...]) -> None:
     sent = incident.command.may_have_been_sent
-    to = _back(claimed, incident) if waits(refused) and not sent else State.HELD
-    claimed.incident = await claimed.change.move(incident, to, reasons=refused)
+    if waits(refused) and not sent:
+        claimed.incident = await claimed.change.move(incident, _back(claimed, incident), reasons=refused)
+        return
+    claimed.incident = await claimed.change.hold_or_next(incident, refused)
 
 
 def _back(claimed: Claimed, incident: Incident) -> State:
@@ -130,7 +132,7 @@ async def _no_command(claimed: Claimed, incident: Incident, facts: RoundFacts) -
         )
         return
     said = facts.power.said if facts.power is not None else "no power device"
-    claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data={"said": said})
+    claimed.incident = await change.hold_or_next(incident, (Reason.BMC_UNREACHABLE,), data={"said": said})
 
 
 async def _store_intent(claimed: Claimed, incident: Incident, scene: Scene) -> Attempt:
@@ -207,7 +209,7 @@ async def _keep_outcome(step: Step, scene: Scene, attempt: Attempt, outcome: Out
             fresh, to = back_to_checking(incident), _back(claimed, incident)
             claimed.incident = await change.move(fresh, to, reasons=(Reason.EVIDENCE_STALE,), data=data)
         else:
-            claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.BMC_UNREACHABLE,), data=data)
+            claimed.incident = await change.hold_or_next(incident, (Reason.BMC_UNREACHABLE,), data=data)
 
 
 async def _fate_unknown(step: Step, scene: Scene) -> None:

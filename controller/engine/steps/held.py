@@ -11,6 +11,7 @@ from controller.domain.decision import is_back
 from controller.domain.evidence import Judgement, RoundFacts, Verdict
 from controller.domain.holds import reminder_due, reminders_by
 from controller.domain.incident import Incident, State
+from controller.domain.methods import looked_at_in_turn
 from controller.domain.power import PowerState
 from controller.domain.reasons import LIFE, NEEDS_A_PERSON, WAITS, Reason
 from controller.domain.schedule import next_step
@@ -107,4 +108,5 @@ async def _stay(claimed: Claimed, incident: Incident, reasons: tuple[Reason, ...
         await tell(change.tx, notices.reminder(incident, change.host, at=now))
         due = reminders_by(since, now)
         incident = replace(incident, reminders=max(incident.reminders + 1, due))
+    incident = looked_at_in_turn(incident, change.policy, now=now)
     claimed.incident = replace(incident, next_step_at=next_step(incident, change.policy, now=now))

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from controller.domain import notices
 from controller.domain.incident import Incident, State
+from controller.domain.methods import commands_allowed
 from controller.domain.policy import Policy
 from controller.domain.power import PowerReading, PowerState
 from controller.domain.proof import Standing, note_read, why_off_does_not_count
@@ -56,7 +57,7 @@ async def run(step: Step) -> None:
 
 async def _read(step: Step, scene: Scene, deadline: float) -> tuple[PowerReading | None, datetime]:
     """The reading, and when it was taken: the slow answer of a dead address must not make it look younger."""
-    reading = await read_power(step.world, scene.policy, deadline)
+    reading = await read_power(step.world, scene.host, scene.policy, deadline)
     return reading, await step.world.clock.now()
 
 
@@ -71,7 +72,7 @@ async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, rea
     if now < _deadline(incident, policy):
         claimed.incident = replace(incident, next_step_at=read_at + policy.read_spacing)
         return
-    budget = incident.command.count < policy.max_commands_per_incident
+    budget = incident.command.count < commands_allowed(incident, policy)
     if incident.proof.last_state is PowerState.ON and budget:
         claimed.incident = await change.move(incident, State.FENCING, reasons=(Reason.OFF_NOT_PROVEN,))
         return
@@ -81,7 +82,7 @@ async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, rea
         reasons.append(Reason.BMC_UNREACHABLE)
     if incident.proof.last_state is PowerState.ON and not budget:
         reasons.append(Reason.COMMAND_BUDGET)
-    claimed.incident = await change.move(incident, State.HELD, reasons=tuple(reasons))
+    claimed.incident = await change.hold_or_next(incident, tuple(reasons))
 
 
 def _deadline(incident: Incident, policy: Policy) -> datetime:

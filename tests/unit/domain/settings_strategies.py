@@ -28,7 +28,7 @@ channel = st.fixed_dictionaries(
 )
 
 
-def values_of(setting: Setting) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - one line for each kind
+def values_of(setting: Setting) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 - one line for each kind
     match setting.kind:
         case Kind.DURATION:
             whole = st.integers(int(setting.minimum), int(setting.maximum))
@@ -48,6 +48,8 @@ def values_of(setting: Setting) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - on
         case Kind.STATE_MAP:
             states = st.sampled_from(["on", "off", "unknown"])
             return st.dictionaries(st.text("0129abc .*é", min_size=1), states, max_size=4)
+        case Kind.CERTIFICATES:
+            return st.sampled_from(["", "-----BEGIN CERTIFICATE-----\r\nAA==\r\n-----END CERTIFICATE-----\r\n"])
         case Kind.CHANNELS:
             return st.lists(channel, max_size=3, unique_by=lambda one: one["name"])
 

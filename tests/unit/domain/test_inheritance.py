@@ -41,7 +41,7 @@ def test_nothing_written_gives_the_policys_own_defaults() -> None:
 
 
 def test_every_policy_field_has_a_setting() -> None:
-    assert {one.name for one in fields(Policy)} - {"bmc"} <= set(CATALOGUE)
+    assert {one.name for one in fields(Policy)} - {"bmc", "devices"} <= set(CATALOGUE)
 
 
 def test_host_beats_cluster_beats_global_and_other_owners_do_not_count() -> None:
@@ -142,9 +142,10 @@ def test_the_bmc_is_put_together_from_all_levels() -> None:
     )
     assert found.options == (
         ("action_stop", "off"),
+        ("cipher", "auto"),
         ("privilege", "operator"),
-        ("secret_via", "env"),
         ("state_map", '{"0": "on", "2": "off"}'),
+        ("tls", "verify"),
     )
 
 
@@ -222,7 +223,7 @@ def test_what_may_be_saved_resolves_and_says_where_it_comes_from(written_rows: l
     found = policy(*written_rows, others=others)
     told = effective(*written_rows, others=others)
     for one in fields(Policy):
-        if one.name != "bmc":
+        if one.name not in ("bmc", "devices"):
             assert to_json(getattr(found, one.name)) == told[one.name].value
     assert found.witnesses_required >= 1
     for problem in check_combination(found):

@@ -7,7 +7,7 @@ import pytest
 
 from controller.domain import notices
 from controller.domain.incident import Acknowledgement
-from controller.domain.model import Effect, EffectKind, EffectStatus, Health, Notice, Severity
+from controller.domain.model import DeviceHealth, Effect, EffectKind, EffectStatus, Health, Notice, Severity
 from controller.domain.notice_texts import EFFECT_FAILED, TEXTS, NoticeKind
 from controller.domain.policy import Action
 from controller.domain.power import PowerCode
@@ -69,7 +69,7 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
         INCIDENT, HOST, at=START, where={"web-1": "kvm-a4", "db-1": ""}
     ),
     NoticeKind.BMC_TEST_FAILED: lambda: notices.bmc_test_failed(
-        HOST, Health(host_id=HOST.id, bmc_code=PowerCode.BAD_CREDENTIALS), at=START
+        HOST, DeviceHealth(code=PowerCode.BAD_CREDENTIALS), at=START
     ),
     NoticeKind.DATABASE_RESTORED: lambda: notices.database_restored(a.pause(), newest=START, held=[HOST]),
     **{
@@ -151,10 +151,10 @@ def test_an_effect_is_told_when_it_fails_and_when_it_is_given_up() -> None:
 
 
 def test_a_broken_bmc_is_told_once_until_it_works_again() -> None:
-    broken = Health(host_id=HOST.id, bmc_identity="ipmi://b1", bmc_code=PowerCode.NO_ANSWER, bmc_on_seen_at=START)
+    broken = DeviceHealth(identity="ipmi://b1", code=PowerCode.NO_ANSWER, on_seen_at=START)
     first = notices.bmc_test_failed(HOST, broken, at=START)
     again = notices.bmc_test_failed(HOST, broken, at=START + timedelta(hours=5))
-    worked_between = replace(broken, bmc_on_seen_at=START + timedelta(hours=1))
+    worked_between = replace(broken, on_seen_at=START + timedelta(hours=1))
     assert first.key == again.key
     assert notices.bmc_test_failed(HOST, worked_between, at=START).key != first.key
 

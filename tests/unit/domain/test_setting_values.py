@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.domain.catalogue import CATALOGUE, Kind
+from controller.domain.exec_template import template_variables
 from controller.domain.model import Level
 from controller.domain.policy import Action
 from controller.domain.setting_values import (
@@ -14,7 +15,6 @@ from controller.domain.setting_values import (
     parse,
     setting_named,
     shown,
-    template_variables,
     to_json,
 )
 from tests.unit.domain.settings_strategies import values_of
@@ -157,6 +157,6 @@ def test_template_variables_are_read_in_any_case() -> None:
 
 
 def test_secrets_are_marked() -> None:
-    assert {one.name for one in CATALOGUE.values() if one.secret} == {"ipmi.password", "channels"}
+    assert {one.name for one in CATALOGUE.values() if one.secret} == {"ipmi.password", "second.password", "channels"}
     assert all(one.help for one in CATALOGUE.values())
     assert all(one.kind is not Kind.ADDRESS or one.levels == {Level.HOST} for one in CATALOGUE.values())
