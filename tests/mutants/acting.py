@@ -18,6 +18,8 @@ VERIFYING = "controller/engine/steps/verifying.py"
 
 CONCURRENCY = Tests(("tests/integration/db/test_concurrency.py", "tests/contracts/test_store.py"))
 
+METHODS = "controller/domain/methods.py"
+SECOND_DEVICE = Tests(("tests/scenarios/test_second_device.py", "tests/unit/domain/test_methods.py"))
 RESTORED = Tests(("tests/scenarios/test_restored.py",))
 
 SEND = """    not_after = min(intended_by + SEND_WITHIN_S, step.lease_ends())
@@ -232,6 +234,20 @@ MUTATIONS = (
             ),
         ),
         Tests(("tests/unit/domain/test_proof.py",)),
+    ),
+    Mutation(
+        "one-devices-reads-prove-for-another",
+        6,
+        "what the first power device said goes into the second one's proof",
+        (Change(METHODS, "    proof = Proof(voided=", "    proof = incident.proof or Proof(voided="),),
+        SECOND_DEVICE,
+    ),
+    Mutation(
+        "any-refusal-leads-to-the-next-device",
+        2,
+        "a cap or a sign of life is got round with the second power device",
+        (Change(METHODS, "bool(why) and set(why) <= OF_THE_DEVICE and following", "bool(why) and following"),),
+        SECOND_DEVICE,
     ),
     Mutation(
         "a-restored-database-goes-on",

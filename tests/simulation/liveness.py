@@ -69,8 +69,10 @@ class Liveness:
         self._sim.write_settings(self._sim.plan.settings)
 
     def _mend_host(self, metal: Metal, now: float) -> None:
+        for device in (self._u.bmcs[metal.id], self._u.seconds.get(metal.id)):
+            if device is not None:
+                device.unreachable.clear()
         bmc = self._u.bmcs[metal.id]
-        bmc.unreachable.clear()
         bmc.machine = metal.machine
         bmc.lies_off = bmc.ignores_off = bmc.rejects_off = bmc.claims_off = bmc.busy = bmc.loses_answers = False
         bmc.reads, bmc.off_delay_s, bmc.takes_s = None, 0.0, 0.05

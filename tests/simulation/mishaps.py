@@ -172,6 +172,11 @@ class Mishaps:
     def bmc_unreachable(self, host_id: str, lasts: float) -> None:
         self._u.bmcs[host_id].unplug(at=self._u.now(), until=self._u.now() + lasts)
 
+    def second_unreachable(self, host_id: str, lasts: float) -> None:
+        """Nothing where there is no second device."""
+        if host_id in self._u.seconds:
+            self._u.seconds[host_id].unplug(at=self._u.now(), until=self._u.now() + lasts)
+
     def bmc_reboots(self, host_id: str, lasts: float) -> None:
         """Out of reach for a while, and then it says *off* for some seconds whatever is true."""
         bmc, now = self._u.bmcs[host_id], self._u.now()

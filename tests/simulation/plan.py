@@ -59,6 +59,8 @@ class Plan:
     settings: dict[str, Any] = field(default_factory=lambda: dict(FAST))
     cloud_opinions: bool = False
     controllers: int = 1
+    second_devices: bool = False
+    """Every host has a second power device."""
     mishaps: tuple[Mishap, ...] = ()
     ends_at: float = 240.0
     liveness: bool = False
@@ -69,6 +71,7 @@ class Plan:
         head = (
             f"seed {self.seed}: {self.hosts}, {self.pools} pools, {self.controllers} controllers, "
             f"cloud opinions {self.cloud_opinions}, ends at {self.ends_at:.0f} s"
+            + (", second devices" if self.second_devices else "")
             + (", then everything is mended and one host dies" if self.liveness else "")
         )
         differs = {k: v for k, v in self.settings.items() if FAST.get(k) != v}

@@ -112,7 +112,7 @@ class Referee:
         """Rule 6: a proof is made of enough *off* reads after the command, never of an answer."""
         f = self.facts
         sent = [at for at, a in f.sent if a.incident_id == incident.id]
-        reads = f.universe.reads_of(incident.host_id, since=sent[-1] if sent else float("-inf"))
+        reads = f.universe.reads_of(f.universe.device_of(incident), since=sent[-1] if sent else float("-inf"))
         needed = f.policy(incident.host_id).off_reads
         last = [state for _, state, _ in reads[-needed:]]
         if len(last) < needed or any(state is not PowerState.OFF for state in last):

@@ -108,7 +108,9 @@ class ActingRules:
         if not earlier:
             return
         f.coverage.marks.add("a second command in one incident")
-        reads = f.universe.reads_of(f.universe.identities[entry.identity], since=earlier[-1])
+        if any(a.bmc_identity != entry.identity for _, a in f.sent if a.incident_id == incident.id):
+            f.coverage.marks.add("a command through the second device after the first one's")
+        reads = f.universe.reads_of(entry.identity, since=earlier[-1])
         if not any(state is PowerState.ON for _, state, _ in reads):
             f.breach("9", "a second off without a power read in between")
         if not any(r.verdict is Verdict.DEAD and r.at > earlier[-1] for r in f.rounds[incident.id]):
@@ -207,7 +209,9 @@ class ActingRules:
         late = [a for a in look if a.moved_at > since + u.heartbeat_s and u.now() - a.moved_at > COUNTS_AFTER_S]
         if late and self._beat_since(host_id, since):
             f.breach("1", f"release although a witness saw the heartbeat of {host_id} move after the proof began")
-        self._truth(host_id)
+        if incident.method:
+            f.coverage.marks.add("released on the second device's proof")
+        self._truth(incident)
 
     def _acknowledged_at(self, incident: Incident) -> float:
         f = self.facts
@@ -224,7 +228,7 @@ class ActingRules:
         host_id = incident.host_id
         policy = f.policy(host_id)
         sent = [at for at, a in f.sent if a.incident_id == incident.id]
-        reads = f.universe.reads_of(host_id, since=sent[-1] if sent else float("-inf"))
+        reads = f.universe.reads_of(f.universe.device_of(incident), since=sent[-1] if sent else float("-inf"))
         off: list[float] = []
         for at, state, _ in reversed(reads):
             if state is not PowerState.OFF:
@@ -238,17 +242,20 @@ class ActingRules:
             f.breach("1", f"release of {host_id} with its newest off read {now - off[0]:.1f} s old")
         return off[policy.off_reads - 1]
 
-    def _truth(self, host_id: str) -> None:
+    def _truth(self, incident: Incident) -> None:
         """The host must really be off; where it is not, an assumption of the design must have been broken."""
         f, u, now = self.facts, self.facts.universe, self.facts.universe.now()
+        host_id = incident.host_id
         metal = u.hosts[host_id]
         if not metal.on(now):
             return
         since = max(at for at, to in metal.machine.switches if to and at <= now) if metal.machine.switches else 0.0
-        last_read = max((at for at, _, _ in u.reads_of(host_id, since=since - OFF_READ_WITHIN_S)), default=since)
+        last_read = max(
+            (at for at, _, _ in u.reads_of(u.device_of(incident), since=since - OFF_READ_WITHIN_S)), default=since
+        )
         if metal.machine.switches and since > last_read:
             f.coverage.marks.add("a technician was faster than the last read")
-        elif self._wired_to_a_dead_host(host_id):
+        elif not incident.method and self._wired_to_a_dead_host(host_id):
             f.coverage.marks.add("released while on: the BMC was wired to a host that was dead already")
         elif host_id in u.broken_assumptions:
             f.coverage.marks.add(f"released while on: {u.broken_assumptions[host_id]}")

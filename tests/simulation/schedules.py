@@ -96,7 +96,7 @@ class _Dice:
         for _ in range(rng.randrange(0, 7)):
             mishaps += self._mishap(rng.uniform(WARM_S - 5, LAST_S))
         mishaps.sort(key=lambda m: m.at)
-        return Plan(
+        plan = Plan(
             seed=self._seed,
             hosts=self._hosts,
             pools=self._pools,
@@ -109,6 +109,16 @@ class _Dice:
             ends_at=LAST_S + rng.choice((30.0, 70.0)),
             liveness=rng.random() < 0.12,
         )
+        return self._with_second_devices(plan) if rng.random() < 0.2 else plan
+
+    def _with_second_devices(self, plan: Plan) -> Plan:
+        rng, mishaps = self._rng, []
+        for host in self._everybody:
+            if rng.random() < 0.3:
+                mishaps.append(Mishap(rng.uniform(WARM_S, LAST_S), "bmc_unreachable", (host, self._lasts() * 3)))
+            if rng.random() < 0.2:
+                mishaps.append(Mishap(rng.uniform(WARM_S, LAST_S), "second_unreachable", (host, self._lasts() * 2)))
+        return replace(plan, second_devices=True, mishaps=tuple(sorted((*plan.mishaps, *mishaps), key=lambda m: m.at)))
 
     def aims(self) -> bool:
         """One schedule in seven is aimed at what chance alone hardly ever brings about."""
@@ -153,6 +163,15 @@ class _Dice:
             ({}, [Mishap(at + rng.uniform(0, 20), "adapter_fails", (rng.uniform(10, 40),))]),
             ({}, restored := self._restored(at + rng.uniform(-8, 60))),
             ({}, [*restored, Mishap(restored[1].at - 2, "blackout", (rng.uniform(4, 70), 0.0))]),
+            ({"second": True}, [Mishap(at, "bmc_unreachable", (host, rng.choice((20.0, 900.0))))]),
+            ({"second": True}, [ignores]),
+            (
+                {"second": True},
+                [
+                    Mishap(at, "bmc_unreachable", (host, 900.0)),
+                    Mishap(at, "second_unreachable", (host, rng.uniform(30, 120))),
+                ],
+            ),
             ({"cloud_opinions": True}, [Mishap(at + 10, "cloud_mute", (rng.uniform(60, 90),))]),
         )
         settings, mishaps = rng.choice(ways)
@@ -162,6 +181,7 @@ class _Dice:
             hosts={"c1": ("h1", "h2", "h3", "h4", "h5")},
             settings=FAST | {k: v for k, v in settings.items() if k in FAST},
             cloud_opinions="cloud_opinions" in settings,
+            second_devices="second" in settings,
             controllers=rng.choice((1, 2)),
             mishaps=(death, *mishaps),
             ends_at=LAST_S + 70.0,

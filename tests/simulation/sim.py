@@ -6,7 +6,7 @@ import itertools
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -101,11 +101,14 @@ class Simulation:
                     )
                     row = SettingRow(level=Level.HOST, owner_id=host_id, field="ipmi.host", value=f"bmc-{host_id}")
                     await tx.put_setting(row, secret=False)
+                    if plan.second_devices:
+                        row = replace(row, field="second.host", value=u.add_second_device(host_id))
+                        await tx.put_setting(row, secret=False)
                     for n in range(plan.guests):
                         writes = self.rng.random() * 100 < plan.writers
                         u.add_guest(f"{host_id}v{n}", host_id, self.rng.choice(pools), writes=writes)
-            for row in self._setting_rows({"ipmi.username": "fencer", "ipmi.password": PASSWORD, **plan.settings}):
-                await tx.put_setting(row, secret=row.field == "ipmi.password")
+            for row in self._setting_rows({**CREDENTIALS, **plan.settings}):
+                await tx.put_setting(row, secret=row.field in SECRET)
         u.cloud.opinions = plan.cloud_opinions
         self.store.before_commit = self._before_commit
         self.store.after_commit = self._after_commit
@@ -284,6 +287,13 @@ class Simulation:
         self.universe.database.wall_offset += timedelta(seconds=seconds)
 
 
+SECRET = frozenset({"ipmi.password", "second.password"})
+CREDENTIALS = {
+    "ipmi.username": "fencer",
+    "ipmi.password": PASSWORD,
+    "second.username": "fencer",
+    "second.password": PASSWORD,
+}
 CLUSTER_ONLY = frozenset({"max_actions", "action_window", "max_concurrent"})
 
 

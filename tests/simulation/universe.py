@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 
 from typing_extensions import override
 
+from controller.domain.incident import Incident
 from controller.domain.power import Accepted, BmcTarget, Outcome, PowerAction, PowerCode, PowerState
 from controller.domain.steady import Base
 from shared.enums import Reach
@@ -97,7 +98,11 @@ class Universe:
         self.pools: dict[str, SharedPool] = {}
         self.guests: dict[str, Guest] = {}
         self.bmcs: dict[str, FakeBmc] = {}
+        self.seconds: dict[str, FakeBmc] = {}
+        """Second power devices, by host, where the plan has them."""
         self.identities: dict[str, str] = {}
+        self.devices: dict[str, list[str]] = {}
+        """Host id -> the identities of its devices, in the order in which they are tried."""
         self.cloud = CloudTruth()
         self.database = Database()
         self.cut_off: set[str] = set()
@@ -137,13 +142,23 @@ class Universe:
     def add_host(self, host_id: str, cluster_id: str, *, boot_s: float) -> Metal:
         machine = FakeMachine(name=host_id)
         metal = self.hosts[host_id] = Metal(id=host_id, cluster_id=cluster_id, machine=machine, boot_s=boot_s)
-        bmc = FakeBmc(machine=machine, users={"fencer": PASSWORD}, takes_s=0.05, answers_after_s=0.02)
-        target = BmcTarget(driver="ipmi", address=f"bmc-{host_id}", port=623, username="fencer", password=PASSWORD)
-        self.bmcs[host_id] = self.power.put(target, bmc)
-        self.identities[target.identity] = host_id
+        self.bmcs[host_id] = self._add_device(f"bmc-{host_id}", metal)
         self.cloud.pinged_at[host_id] = 0.0
         self.loop.call_later(self.rng.uniform(0, self.heartbeat_s), self._tick, metal)
         return metal
+
+    def add_second_device(self, host_id: str) -> str:
+        """A power strip, say: its address."""
+        address = f"pdu-{host_id}"
+        self.seconds[host_id] = self._add_device(address, self.hosts[host_id])
+        return address
+
+    def _add_device(self, address: str, metal: Metal) -> FakeBmc:
+        bmc = FakeBmc(machine=metal.machine, users={"fencer": PASSWORD}, takes_s=0.05, answers_after_s=0.02)
+        target = BmcTarget(driver="ipmi", address=address, port=623, username="fencer", password=PASSWORD)
+        self.identities[target.identity] = metal.id
+        self.devices.setdefault(metal.id, []).append(target.identity)
+        return self.power.put(target, bmc)
 
     def add_guest(self, guest_id: str, host_id: str, pool: SharedPool, *, writes: bool) -> None:
         path = f"{pool.root}/{guest_id}.qcow2"
@@ -255,15 +270,19 @@ class Universe:
             return False
         return bmc.machine is metal.machine and not (bmc.claims_off and metal.on(now))
 
-    def reads_of(self, host_id: str, *, since: float) -> list[tuple[float, PowerState, PowerCode]]:
-        """Status reads of the host's configured device since then, in order."""
+    def reads_of(self, identity: str, *, since: float) -> list[tuple[float, PowerState, PowerCode]]:
+        """Status reads of the device since then, in order."""
         found = []
         for entry in reversed(self.power.entries):
             if entry.at < since:
                 break
-            if entry.action is PowerAction.STATUS and self.identities.get(entry.identity) == host_id:
+            if entry.action is PowerAction.STATUS and entry.identity == identity:
                 found.append((entry.at, entry.state or PowerState.UNKNOWN, entry.code))
         return found[::-1]
+
+    def device_of(self, incident: Incident) -> str:
+        """The identity of the device that the incident uses."""
+        return self.devices[incident.host_id][incident.method]
 
     def is_stale(self, sight: Sight) -> bool:
         return self.now() - sight.sampled_at > STALE_BEATS * self.heartbeat_s
