@@ -28,7 +28,7 @@ STATE_CHANGING = (PowerAction.OFF, PowerAction.ON, PowerAction.REBOOT)
 async def status(world: World, scene: Scene) -> PowerReading:
     """Read the power state; raises :class:`BadInput` where no usable device is configured."""
     _usable(world, scene)
-    return await world.power.status(bmc_target(scene.host, scene.policy), deadline_s=DEADLINE_S)
+    return await world.power.status(bmc_target(scene.host, scene.policy), deadline_s=DEADLINE_S, by_hand=True)
 
 
 async def command(world: World, scene: Scene, *, action: PowerAction, reason: str, actor: str, force: bool) -> Attempt:
@@ -41,7 +41,7 @@ async def command(world: World, scene: Scene, *, action: PowerAction, reason: st
         return attempt
     await signs.remember(world, at=attempt.intended_at)
     if action is PowerAction.TEST:
-        reading = await world.power.status(bmc_target(scene.host, scene.policy), deadline_s=DEADLINE_S)
+        reading = await world.power.status(bmc_target(scene.host, scene.policy), deadline_s=DEADLINE_S, by_hand=True)
         outcome = Outcome(
             # A device whose state cannot be read may have been tried all the same.
             accepted=Accepted.YES if reading.reachable or reading.code is PowerCode.NONE else Accepted.NO,

@@ -111,8 +111,8 @@ class Devices:
 
     pace: Pace
 
-    async def status(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
-        del target, deadline_s
+    async def status(self, target: BmcTarget, *, deadline_s: float, by_hand: bool = False) -> PowerReading:
+        del target, deadline_s, by_hand
         await asyncio.sleep(self.pace.power_s)
         return PowerReading(state=PowerState.ON, took_s=self.pace.power_s)
 

@@ -111,8 +111,9 @@ class FakePower:
         sent = (entry for entry in self.entries if entry.accepted not in (None, Accepted.NOT_SENT))
         return [entry for entry in sent if machine in (None, entry.machine)]
 
-    async def status(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
-        """Read the state once."""
+    async def status(self, target: BmcTarget, *, deadline_s: float, by_hand: bool = False) -> PowerReading:
+        """Read the state once. Whoever asks gets the same answer here."""
+        del by_hand
         began, bmc = self._clock(), self._bmcs.get(target.identity)
         with self._operation(target):
             code = await self._meet(bmc, target, deadline_s)

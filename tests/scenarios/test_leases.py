@@ -30,8 +30,8 @@ class SlowPower:
         """(deadline, not_after) of each command."""
         self.given_up = asyncio.Event()
 
-    async def status(self, target: BmcTarget, *, deadline_s: float) -> Any:
-        return await self._house.power.status(target, deadline_s=deadline_s)
+    async def status(self, target: BmcTarget, *, deadline_s: float, by_hand: bool = False) -> Any:
+        return await self._house.power.status(target, deadline_s=deadline_s, by_hand=by_hand)
 
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         self.bounds.append((deadline_s, not_after))

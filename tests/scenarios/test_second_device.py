@@ -7,10 +7,10 @@ import pytest
 
 from controller.domain.incident import State
 from controller.domain.model import DeviceHealth, Level
-from controller.domain.power import BmcTarget, PowerAction
+from controller.domain.power import Accepted, BmcTarget, PowerAction
 from controller.domain.reasons import Reason
 from controller.engine import readiness
-from controller.services.errors import Refused
+from controller.services.errors import BadInput, Refused
 from tests.fakes.power import FakeBmc, FakeMachine
 from tests.fixtures.house import House, a_house
 
@@ -190,3 +190,16 @@ async def test_a_machine_behind_the_wrong_second_device_stops_everything() -> No
     two.house.probing.die("h2")
     incident = await two.house.until(State.HELD)
     assert Reason.OTHER_HOST_VANISHED in incident.reasons
+
+
+async def test_a_person_can_try_either_device_and_is_told_when_there_is_none() -> None:
+    two = await two_devices()
+    two.second.unplug(at=0)
+    first = await two.house.operator.power("h1", action=PowerAction.TEST, reason="t", actor="ada", force=False)
+    second = await two.house.operator.power(
+        "h1", action=PowerAction.TEST, reason="t", actor="ada", force=False, device=2
+    )
+    assert (first.bmc_identity, first.accepted) == (FIRST_ID, Accepted.YES)
+    assert (second.bmc_identity, second.accepted) == (SECOND.identity, Accepted.NO)
+    with pytest.raises(BadInput, match="host h2 has no power device 2"):
+        await two.house.operator.power_status("h2", device=2)

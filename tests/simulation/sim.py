@@ -161,7 +161,9 @@ class Simulation:
             clock=SimClock(process, self.universe, self.store),
             probing=SimProbing(process, self.universe, self.facts.heard),
             cloud=SimCloud(process, self.universe, self.referee.acting.on_effect),
-            power=GatedDevices(PowerRegistry({"ipmi": driver}), Gate(monotonic=self.universe.now)),
+            power=GatedDevices(
+                PowerRegistry({"ipmi": driver}), Gate(monotonic=self.universe.now), monotonic=self.universe.now
+            ),
             new_id=lambda: f"id{next(self._ids):06d}",
             controller_id=process.name,
             keepsake=SimKeepsake(self.kept_outside),

@@ -128,6 +128,13 @@ async def test_force_is_true_or_false_and_nothing_that_looks_like_it(site: Api, 
     assert site.operations.asked == []
 
 
+async def test_a_persons_command_may_go_to_the_second_device(site: Api) -> None:
+    await site.call("POST", "/hosts/a/power/test?device=2", role=Role.OPERATOR)
+    await site.call("GET", "/hosts/a/power?device=2", role=Role.OPERATOR)
+    assert [asked[-1] for asked in site.operations.asked] == [2, 2]
+    assert (await site.call("POST", "/hosts/a/power/test?device=3", role=Role.OPERATOR)).status_code == 422
+
+
 async def test_power_status_and_rearming_reach_the_operations(site: Api) -> None:
     assert (await site.call("GET", "/hosts/a/power")).status_code == 409
     assert (await site.call("POST", "/hosts/a/rearm", json={"reason": "replaced"})).status_code == 409

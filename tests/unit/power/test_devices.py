@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from controller.domain.power import Accepted, BmcTarget, Outcome, PowerAction, PowerCode, PowerReading, PowerState
-from controller.power.devices import GatedDevices
+from controller.power.devices import REFUSED_FOR_S, GatedDevices
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
 
@@ -110,3 +112,56 @@ async def test_a_driver_nobody_has_sends_nothing(devices: GatedDevices) -> None:
     unknown = BmcTarget(driver="gone", address="bmc", port=623, username="u", password="p")
     assert (await devices.status(unknown, deadline_s=1)).code is PowerCode.NOT_CONFIGURED
     assert (await devices.act(unknown, PowerAction.OFF, deadline_s=1, not_after=1e18)).accepted is Accepted.NOT_SENT
+
+
+class Locked(Slow):
+    """A device whose password was changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.password = "new"
+
+    @override
+    async def status(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        del deadline_s
+        self.calls.append(PowerAction.STATUS)
+        if target.password != self.password:
+            return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BAD_CREDENTIALS, said="invalid name")
+        return PowerReading(state=PowerState.ON)
+
+
+class TestRefusedCredentials:
+    """BMCs lock accounts: a look every few seconds must not be a failed login every few seconds."""
+
+    def setup_method(self) -> None:
+        self.now = 100.0
+        self.device = Locked()
+        registry = PowerRegistry({"slow": self.device})
+        self.devices = GatedDevices(registry, Gate(spacing_s=0), monotonic=lambda: self.now)
+
+    async def read(self, target: BmcTarget = TARGET, *, by_hand: bool = False) -> PowerReading:
+        return await self.devices.status(target, deadline_s=1, by_hand=by_hand)
+
+    async def test_are_tried_once_in_ten_minutes(self) -> None:
+        readings = [await self.read() for _ in range(5)]
+        assert {reading.code for reading in readings} == {PowerCode.BAD_CREDENTIALS}
+        assert len(self.device.calls) == 1
+        assert "press Test" in readings[-1].said
+        self.now += REFUSED_FOR_S
+        await self.read()
+        assert len(self.device.calls) == 2
+
+    async def test_are_tried_at_once_when_they_were_corrected(self) -> None:
+        await self.read()
+        assert (await self.read(replace(TARGET, password="new"))).state is PowerState.ON
+
+    async def test_are_tried_at_once_when_a_person_asks(self) -> None:
+        await self.read()
+        self.device.password = TARGET.password
+        assert (await self.read(by_hand=True)).state is PowerState.ON
+        assert (await self.read()).state is PowerState.ON
+
+    async def test_of_one_device_are_not_anothers(self) -> None:
+        await self.read()
+        await self.read(OTHER)
+        assert len(self.device.calls) == 2
