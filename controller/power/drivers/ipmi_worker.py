@@ -9,16 +9,21 @@ with pyghmi takes 100 ms.
 
 import ctypes
 import gc
+import hashlib
+import hmac
 import json
 import os
+import select
 import selectors
 import signal
+import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pyghmi.exceptions import IpmiException
 from pyghmi.ipmi.private import session as pyghmi_session
 from pyghmi.ipmi.private.util import get_ipmi_error
@@ -28,7 +33,6 @@ Answer = dict[str, str]
 _PR_SET_PDEATHSIG = 1
 _SAID_LIMIT = 300  # keeps a line below PIPE_BUF, so that lines of several children never mix
 _FAREWELL_S = 0.25  # kept back from the deadline for the logout: BMCs have few session slots
-_WAKE_S = 0.02
 
 _PRIVILEGES = {"user": 2, "operator": 3, "administrator": 4}
 # netfn 0 (chassis): command 2 is chassis control, 4 identify (0 s = off; second byte 1 = until told otherwise)
@@ -228,7 +232,7 @@ class _Nursery:
 
 
 def _live(job: dict[str, Any], answers: int, nursery: int) -> NoReturn:
-    """The child's whole life. Its stderr is closed: pyghmi's thread prints what it likes there (rule 7)."""
+    """The child's whole life. Its stderr is closed: pyghmi prints what it likes there (rule 7)."""
     try:
         die_with_parent()
         if os.getppid() != nursery:
@@ -251,18 +255,31 @@ def _answer(job: dict[str, Any], note: Callable[[str], None]) -> Answer:
         return {"code": "driver_failed", "said": f"{type(error).__name__}: {error}"}
 
 
-def _wake_often() -> None:
-    """Cap pyghmi's waits at 20 ms; all its callers loop.
+def _without_thread() -> None:
+    """Let whoever waits read the sockets itself; pyghmi starts a thread for that, which sets events.
 
-    Its thread can read a packet just before the waiter is queued, and the waiter then sleeps until the retry time-out:
-    one login in four took 0.5 to 1 s instead of 20 ms.
+    One operation has nothing to share it with, and paid for it: two threads taking turns on two processors cost more
+    than all the rest, and one login in four took 0.5 to 1 s, because the thread read a packet just before the waiter
+    was queued. The thread does nothing but this: sessions work in the thread of their caller.
     """
-    wait = pyghmi_session._io_wait  # noqa: SLF001 - the only place to do it
 
-    def briefly(timeout: float, myaddr: object = None, evq: object = None) -> None:
-        wait(min(timeout, _WAKE_S), myaddr, evq)
+    def wait(timeout: float, _address: object = None, _events: object = None) -> None:
+        select.select(pyghmi_session.iosockets, (), (), max(0.0, timeout))
+        pyghmi_session._io_graball(pyghmi_session.iosockets, {})  # noqa: SLF001 - the only place to do it
 
-    pyghmi_session._io_wait = briefly  # noqa: SLF001
+    pyghmi_session._io_wait = wait  # noqa: SLF001
+    pyghmi_session.iothread, pyghmi_session.iothreadready = "none", True
+
+
+def _warm_up() -> None:
+    """Have done once, before any fork, what each child would do first: half a login's time of imports and look-ups."""
+    socket.getaddrinfo("127.0.0.1", 623, 0, socket.SOCK_DGRAM)  # a number: nobody is asked
+    for algorithm in (hashlib.sha1, hashlib.sha256):
+        hmac.new(b"key", b"", algorithm).digest()
+    cipher = Cipher(algorithms.AES(bytes(16)), modes.CBC(bytes(16)))
+    for context in (cipher.encryptor(), cipher.decryptor()):
+        context.update(bytes(16))
+        context.finalize()
 
 
 def tell(answers: int, line: dict[str, Any]) -> None:
@@ -280,7 +297,9 @@ def main() -> None:
     die_with_parent()
     answers = os.dup(1)
     os.dup2(2, 1)
-    _wake_often()
+    _without_thread()
+    _warm_up()
+    gc.collect()
     gc.freeze()  # children share these pages with the nursery for longer
     _Nursery(answers).run()
 
