@@ -9,19 +9,11 @@ from pathlib import Path
 
 from controller.domain.power import BmcTarget, PowerAction
 from controller.power.drivers.exec import ExecDriver
-from demo.bmc import DemoBmc
-from tests.contracts.rig import Rig, boottime, silent_port
+from tests.contracts.demo_bmc_rig import on_demo_bmc
+from tests.contracts.rig import SECRET, Rig, boottime, silent_port
 from tests.fixtures.counterparts import debian_program
 from tests.fixtures.ipmi_sim import PASSWORD, USER, IpmiSim, ipmi_sim
 
-SECRET = "s3cret pass"
-DEMO_WORDS = {
-    "off": PowerAction.OFF,
-    "on": PowerAction.ON,
-    "reset": PowerAction.REBOOT,
-    "identify": PowerAction.BLINK,
-    "identify_off": PowerAction.BLINK_OFF,
-}
 SIM_WORDS = {"power 0": PowerAction.OFF, "power 1": PowerAction.ON, "reset 1": PowerAction.REBOOT}
 
 _SCRIPT = """\
@@ -88,22 +80,9 @@ async def exec_script(folder: Path) -> AsyncIterator[Rig]:
 
 @asynccontextmanager
 async def ipmitool_on_demo_bmc(folder: Path) -> AsyncIterator[Rig]:
-    bmc = await DemoBmc(user="admin", password=SECRET, log=folder / "log").start()
     driver = ExecDriver(allowed=[_program("ipmitool")])
-    target = exec_target(bmc.port, preset="ipmitool")
-    switches = {"reject": "rejects_off", "ignore": "ignores_off", "lose_answers": "swallows_answers", "busy": "busy"}
-    with silent_port() as port:
-        yield Rig(
-            driver=driver,
-            target=target,
-            silent=replace(target, port=port),
-            is_on=lambda: bmc.power == "on",
-            commands=lambda: [DEMO_WORDS[word] for word in bmc.commands()],
-            now=boottime,
-            misbehave=lambda how: setattr(bmc.behaviour, switches[how], True),
-        )
-    await driver.aclose()
-    bmc.close()
+    async with on_demo_bmc(folder, driver, lambda port: exec_target(port, preset="ipmitool")) as rig:
+        yield rig
 
 
 @asynccontextmanager

@@ -12,10 +12,8 @@ import pytest
 
 from controller.domain.power import BmcTarget
 from controller.power.drivers.ipmi import IpmiDriver
-from demo.bmc import DemoBmc
+from tests.contracts.demo_bmc_rig import on_demo_bmc
 from tests.contracts.exec_rigs import (
-    DEMO_WORDS,
-    SECRET,
     exec_script,
     fence_agent_on_ipmi_sim,
     ipmitool_on_demo_bmc,
@@ -23,29 +21,18 @@ from tests.contracts.exec_rigs import (
     sim_action,
 )
 from tests.contracts.redfish_rig import redfish_on_service
-from tests.contracts.rig import Rig, boottime, silent_port
+from tests.contracts.rig import SECRET, Rig, boottime, silent_port
 from tests.fakes.power import FakeBmc, FakeMachine, FakePower
 from tests.fixtures.ipmi_sim import PASSWORD, USER, ipmi_sim
 
 
 @asynccontextmanager
 async def ipmi_on_demo_bmc(folder: Path) -> AsyncIterator[Rig]:
-    bmc = await DemoBmc(user="admin", password=SECRET, log=folder / "log").start()
-    driver = IpmiDriver()
-    target = BmcTarget(driver="ipmi", address="127.0.0.1", port=bmc.port, username="admin", password=SECRET)
-    switches = {"reject": "rejects_off", "ignore": "ignores_off", "lose_answers": "swallows_answers", "busy": "busy"}
-    with silent_port() as port:
-        yield Rig(
-            driver=driver,
-            target=target,
-            silent=replace(target, port=port),
-            is_on=lambda: bmc.power == "on",
-            commands=lambda: [DEMO_WORDS[word] for word in bmc.commands()],
-            now=boottime,
-            misbehave=lambda how: setattr(bmc.behaviour, switches[how], True),
-        )
-    await driver.aclose()
-    bmc.close()
+    def target_at(port: int) -> BmcTarget:
+        return BmcTarget(driver="ipmi", address="127.0.0.1", port=port, username="admin", password=SECRET)
+
+    async with on_demo_bmc(folder, IpmiDriver(), target_at) as rig:
+        yield rig
 
 
 @asynccontextmanager

@@ -8,12 +8,11 @@ from pathlib import Path
 
 from controller.domain.power import BmcTarget, PowerAction
 from controller.power.drivers.redfish import RedfishDriver
-from tests.contracts.rig import Rig
+from tests.contracts.rig import SECRET, Rig
 from tests.fakes.redfish_service import RedfishService, Reply, extended
 from tests.fixtures.authority import Authority
 from tests.fixtures.mail_server import silent_server
 
-SECRET = "s3cret pass"
 _KINDS = {"ForceOff": PowerAction.OFF, "On": PowerAction.ON, "ForceRestart": PowerAction.REBOOT}
 _LIGHTS = {"Blinking": PowerAction.BLINK, "Off": PowerAction.BLINK_OFF}
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from controller.domain.power import BmcTarget, PowerAction
 from controller.power.base import PowerDriver
 
+SECRET = "s3cret pass"
+"""Every rig's password."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:

@@ -13,8 +13,8 @@ from controller.domain.power import Accepted, BmcTarget, PowerAction, PowerCode,
 from controller.power.drivers.exec import ExecDriver
 from controller.power.drivers.fence_agent import AgentShelf
 from demo.bmc import DemoBmc
-from tests.contracts.exec_rigs import SECRET, exec_target, write_program
-from tests.contracts.rig import boottime
+from tests.contracts.exec_rigs import exec_target, write_program
+from tests.contracts.rig import SECRET, boottime
 from tests.fixtures.counterparts import debian_program
 from tests.fixtures.ipmi_sim import PASSWORD, USER, ipmi_sim
 

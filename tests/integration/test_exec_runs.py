@@ -16,8 +16,8 @@ import pytest
 from controller.domain.power import Accepted, Outcome, PowerAction, PowerCode, PowerReading, PowerState
 from controller.power.drivers.exec import ExecDriver
 from controller.power.drivers.exec_run import KEPT, Fate, Launch, Runs
-from tests.contracts.exec_rigs import SECRET, exec_target, write_program
-from tests.contracts.rig import boottime
+from tests.contracts.exec_rigs import exec_target, write_program
+from tests.contracts.rig import SECRET, boottime
 
 ROOT = Path(__file__).parents[2]
 LATER = 60.0
