@@ -8,9 +8,9 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from tests.bench import engine
+from tests.bench import engine, power
 
-BENCHES: dict[str, Callable[..., Coroutine[None, None, bool]]] = {"engine": engine.run}
+BENCHES: dict[str, Callable[..., Coroutine[None, None, bool]]] = {"engine": engine.run, "power": power.run}
 
 
 def main() -> int:

@@ -6,9 +6,7 @@ Two things are measured: *saturation* (all due, answers at once: what a step cos
 """
 
 import asyncio
-import os
 import resource
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -33,6 +31,7 @@ from controller.engine.worker import Worker
 from controller.services.look import LONGEST_ROUND_S
 from controller.services.world import Isolation, World
 from tests.bench.ports import Agents, Devices, Pace, StandInCloud
+from tests.bench.says import load, say
 from tests.bench.server import Server, Yardstick, server, simple_updates
 from tests.bench.site import INTERVAL_S, Site, furnish
 
@@ -100,21 +99,21 @@ class Rig:
 
 async def run(*, quick: bool) -> bool:
     """Measure, print, and say whether the aims were met."""
-    _say(_load())
+    say(load())
     async with server() as made:
         yardstick = await simple_updates(made, seconds=3 if quick else 10, clients=CONNECTIONS)
-        _say(f"yardstick: {yardstick.rate:,.0f} transactions/s ({yardstick.by})")
+        say(f"yardstick: {yardstick.rate:,.0f} transactions/s ({yardstick.by})")
         costs = []
         for size in SIZES:
             cost = await _saturated(made, size, seconds=3.0 if quick else 15.0)
             costs.append(cost)
-            _say(
+            say(
                 f"saturation, {size:>5,} open: {cost.rate:6.1f} steps/s; a step costs {cost.cpu_ms:5.2f} ms of CPU"
                 f" (controller {cost.controller_ms:.2f}, PostgreSQL {cost.postgres_ms:.2f})"
                 f" and {cost.statements:.1f} statements  [{cost.steps:,} steps]",
             )
         late = await _at_pace(made, SIZES[-1], seconds=20.0 if quick else 90.0)
-    _say(
+    say(
         f"at pace, {SIZES[-1]:,} open every {INTERVAL_S} s: lateness p50 {late.p50_s:.2f} s, p99 {late.p99_s:.2f} s,"
         f" worst {late.worst_s:.2f} s; first round, all due at one instant: p99 {late.burst_s:.2f} s"
         f"  [{late.steps:,} steps in {late.seconds:.0f} s: {late.steps / late.seconds:.1f}/s of {DUE_A_SECOND:.1f};"
@@ -122,24 +121,13 @@ async def run(*, quick: bool) -> bool:
         f"         controller {late.controller_cpu:.0%} of a core and {late.controller_mb:.0f} MB at most,"
         f" PostgreSQL {late.postgres_cpu:.0%} and {late.postgres_mb:.0f} MB"
     )
-    _say(_load())
+    say(load())
     return _verdict(costs, late, yardstick)
-
-
-def _load() -> str:
-    """Other work on the machine makes steps late and dear: no figure means much without it."""
-    minute, five, _ = os.getloadavg()
-    return f"load average {minute:.1f} (five minutes: {five:.1f}) on {os.cpu_count()} processors"
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 def _verdict(costs: list[Cost], late: Lateness, yardstick: Yardstick) -> bool:
     flat = costs[-1].cpu_ms / costs[0].cpu_ms
-    _say(
+    say(
         f"engine: p99 lateness {late.p99_s:.2f} s (aim < {LATENESS_AIM_S:.0f} s);"
         f" cost of a step at {costs[-1].incidents:,} / at {costs[0].incidents} {flat:.2f} (aim <= {FLAT_AIM});"
         f" saturation {costs[-1].rate:.0f} steps/s = {costs[-1].rate / yardstick.rate:.1%} of {yardstick.rate:,.0f}"
