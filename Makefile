@@ -5,8 +5,10 @@ SHELL := /bin/sh
 BIN := .venv/bin
 RUNS ?= 200
 SEED ?= 1
-# Two workers by default: the tests start real servers, and more of them fight over the same cores.
+# One a core.
 WORKERS ?= 2
+# The others mostly wait for real processes and real seconds.
+WAITERS ?= 3
 
 .PHONY: help
 help: ## Say what each target does
@@ -37,7 +39,7 @@ test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision 
 	$(BIN)/python -m pytest tests/unit -q -n $(WORKERS) --cov=controller/domain --cov-branch --cov-report=
 	$(BIN)/python -m coverage report --include='controller/domain/*' --show-missing --fail-under=100
 	@echo "--- everything else"
-	$(BIN)/python -m pytest tests --ignore=tests/unit -q -n $(WORKERS) --durations=10
+	$(BIN)/python -m pytest tests --ignore=tests/unit -q -n $(WAITERS) --maxschedchunk=1 --durations=10
 	@echo "--- simulation: random schedules, then some on PostgreSQL"
 	$(BIN)/python -m tests.simulation --runs 2000 --seed 1
 	$(BIN)/python -m tests.simulation --runs 200 --seed 2 --store postgres
