@@ -146,6 +146,20 @@ async def test_the_hosts_name_is_typed_to_confirm() -> None:
     assert "host h1" in refused.error.detail
 
 
+async def test_power_given_after_the_word_stops_the_release() -> None:
+    """A technician presses the button between the acknowledgement and the release: the device says on."""
+    house, incident = await held()
+    bmc = house.bmcs["h1"]
+    bmc.machine.switch(on=False, at=house.clock.boottime())
+    await acknowledge(house, incident)
+    bmc.machine.switch(on=True, at=house.clock.boottime())
+    await house.run(30)
+    incident = await house.incident()
+    assert (incident.state, incident.acknowledged) == (State.HELD, None)
+    assert Reason.OFF_NOT_PROVEN in incident.told
+    assert "release" not in [name for name, _ in house.cloud.calls]
+
+
 @pytest.mark.parametrize("state", [State.SUSPECT, State.CHECKING, State.FENCING, State.VERIFYING, State.RELEASING])
 async def test_only_what_is_held_is_acknowledged(state: State) -> None:
     house, incident = await held()

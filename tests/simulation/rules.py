@@ -100,7 +100,9 @@ class Referee:
         policy = f.policy(incident.host_id)
         by = process.name if process is not None else ""
         lag = (f.universe.time() - incident.newest.at).total_seconds() if incident.newest else 0.0
-        answers = f.asked(incident.host_id, by=by, since=now - lag - LONGEST_LOOK_S, until=now)
+        before = [r.at for r in f.rounds[incident.id][:-1]][-1:]
+        since = max(now - lag - LONGEST_LOOK_S, *before)  # what was said in the round before is no part of this one
+        answers = f.asked(incident.host_id, by=by, since=since, until=now)
         complete = {a.witness_id for a in answers if a.complete}
         if len(complete) < policy.witnesses_required:
             f.breach("3", f"a dead round of {incident.host_id} with complete answers of {sorted(complete)} only")

@@ -67,6 +67,11 @@ async def _intend(step: Step, scene: Scene, facts: RoundFacts, others: tuple[See
         if life or life_since_off(incident):
             await contradicted(claimed, incident, (Reason.CONTRADICTION, *life))
             return None
+        if incident.acknowledged is not None and facts.power is not None and facts.power.state is PowerState.ON:
+            # Somebody gave it power after the word was given: it takes another look, and another word.
+            incident = replace(incident, acknowledged=None)
+            claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.OFF_NOT_PROVEN,))
+            return None
         gone = _vanished(incident, others, scene.policy, now=claimed.now)
         known = _window_is_over(incident, scene.policy, now=claimed.now)
         if gone and known:
