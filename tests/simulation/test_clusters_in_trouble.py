@@ -1,0 +1,139 @@
+"""Trouble of many hosts at once, and waiting for one's turn: stories with the whole engine and the referee watching."""
+
+import pytest
+
+from controller.domain.incident import State
+from controller.domain.power import PowerAction
+from controller.domain.reasons import Reason
+from tests.simulation.hardware import PoolState
+from tests.simulation.plan import Mishap
+from tests.simulation.test_stories import EIGHT, Told
+
+TWENTY = {"c1": tuple(f"h{n:02}" for n in range(1, 21))}
+ALL_TWENTY = TWENTY["c1"]
+
+
+def offs(told: Told) -> list[str]:
+    return [machine for action, machine in told.commands if action is PowerAction.OFF]
+
+
+def test_twenty_hosts_flap_with_their_switch() -> None:
+    """Every half minute all of them are gone for as long as a suspicion takes, five times."""
+    flaps = [Mishap(40.0 + 35 * n, "unplug", (host, 14.0)) for n in range(5) for host in ALL_TWENTY]
+    told = Told(*flaps, ends_at=400.0, hosts=TWENTY)
+    assert told.commands == []
+    assert all(i.state is not State.HELD for i in told.incidents), "all came back; nothing waits for a person"
+
+
+def test_half_of_twenty_hosts_stay_behind_a_dead_switch_and_live() -> None:
+    """Network and storage of ten hosts are gone for good: a list of ten dead hosts is believed by nobody."""
+    told = Told(*(Mishap(40.0, "isolate", (host, 900.0)) for host in ALL_TWENTY[:10]), ends_at=300.0, hosts=TWENTY)
+    assert told.commands == []
+    assert {i.state for i in told.incidents} == {State.HELD}
+    assert all(Reason.STORM in i.sticky for i in told.incidents)
+
+
+def test_hosts_that_fail_one_by_one_meet_the_cap() -> None:
+    """Far enough apart to be no storm: three are fenced, the fourth waits for the window, as configured."""
+    deaths = [Mishap(40.0 + 150 * n, "hang", (f"h{n + 1}",)) for n in range(5)]
+    settings = {"action_window": 3600, "max_unhealthy_percent": 100, "storm_cooldown": 0}
+    told = Told(*deaths, ends_at=900.0, hosts=EIGHT, settings=settings)
+    assert offs(told) == ["h1", "h2", "h3"]
+    assert [i.state for i in told.incidents] == [State.FENCED] * 3 + [State.HELD] * 2
+    assert all(Reason.CAP_REACHED in i.told for i in told.incidents[3:])
+
+
+@pytest.mark.parametrize("state", [PoolState.HUNG, PoolState.FULL, PoolState.READ_ONLY])
+def test_a_storage_outage_seen_by_all_kills_nobody(state: PoolState) -> None:
+    told = Told(Mishap(40.0, "pool", ("c1p1", state, 300.0)), ends_at=400.0, hosts=EIGHT)
+    assert told.commands == []
+    assert told.released == []
+
+
+def test_a_dead_host_during_a_storage_outage_is_fenced_only_when_storage_can_tell() -> None:
+    told = Told(
+        Mishap(40.0, "pool", ("c1p1", PoolState.HUNG, 120.0)), Mishap(60.0, "hang", ("h1",)), ends_at=500.0, hosts=EIGHT
+    )
+    off_at = [entry.at for entry in told.simulation.universe.power.commands()]
+    assert offs(told) == ["h1"]
+    assert off_at[0] > 160.0 + 30.0, "a whole silence was seen after storage was back"
+
+
+def test_a_controller_that_starts_in_a_partition_suspects_nobody() -> None:
+    """It reaches no host from its first moment on; half an hour later it is let in."""
+    away = [Mishap(0.0, "partition", ("ctl", host, 1800.0)) for host in EIGHT["c1"]]
+    told = Told(*away, ends_at=2000.0, hosts=EIGHT)
+    assert told.incidents == []
+    assert told.commands == []
+
+
+def test_a_crash_loop_is_fenced_twice_and_then_left_off() -> None:
+    """It hangs again soon after each return; the third fence of a day leaves it off, and says so."""
+    hangs = [Mishap(40.0 + 300 * n, "hang", ("h1",)) for n in range(3)]
+    back = [Mishap(300.0 * n, "placed_elsewhere", ("h1v0", "h1")) for n in (1, 2)]  # the cloud uses the host again
+    settings = {"action": "reboot", "max_actions": 10, "action_window": 3600}
+    told = Told(*hangs, *back, ends_at=1100.0, settings=settings)
+    assert [i.state for i in told.incidents] == [State.FENCED] * 3
+    assert [action for action, _ in told.commands] == [
+        *(PowerAction.OFF, PowerAction.ON),
+        *(PowerAction.OFF, PowerAction.ON),
+        PowerAction.OFF,
+    ]
+    assert told.notices("stays_off") == 1
+
+
+def test_who_waits_behind_a_cap_is_looked_at_all_the_while_and_let_go_when_it_lives() -> None:
+    """h2 is cut off behind h1's slot, and comes back much later: nothing was lost by waiting, nothing is done to it."""
+    settings = {"max_actions": 1, "action_window": 3600, "max_unhealthy_percent": 100, "storm_cooldown": 0}
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)),
+        Mishap(200.0, "isolate", ("h2", 500.0)),
+        ends_at=900.0,
+        hosts=EIGHT,
+        settings=settings,
+    )
+    first, second = told.incidents
+    assert (first.state, second.state) == (State.FENCED, State.RECOVERED)
+    assert Reason.CAP_REACHED in second.told
+    assert second.rounds > 40, "rounds went on while it waited"
+    assert offs(told) == ["h1"]
+
+
+def test_a_slot_that_comes_free_cuts_nobody_who_lives_by_then() -> None:
+    """The window slides on the moment h2 is back: the slot is there, and so is the sign of life."""
+    settings = {"max_actions": 1, "action_window": 300, "max_unhealthy_percent": 100, "storm_cooldown": 0}
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)),
+        Mishap(200.0, "isolate", ("h2", 205.0)),
+        ends_at=900.0,
+        hosts=EIGHT,
+        settings=settings,
+    )
+    assert offs(told) == ["h1"]
+    assert told.incidents[1].state is State.RECOVERED
+
+
+def test_one_at_a_time_where_the_policy_says_so() -> None:
+    """Two hosts die together, not a storm; the second one's turn comes when the first is done."""
+    settings = {"max_concurrent": 1, "max_unhealthy_percent": 100}
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)), Mishap(41.0, "hang", ("h2",)), ends_at=400.0, hosts=EIGHT, settings=settings
+    )
+    assert sorted(offs(told)) == ["h1", "h2"]
+    events = [e for i in told.incidents for e in told.simulation.store.tables.events[i.id] if e.kind == "state"]
+    ended = min(e.at for e in events if e.to_state is State.FENCED or e.to_state == "fenced")
+    began = sorted(e.at for e in events if e.to_state == "verifying")
+    assert began[1] >= ended
+
+
+def test_a_storm_ends_in_no_action_however_long_it_lasts() -> None:
+    told = Told(*(Mishap(40.0, "hang", (f"h{n}",)) for n in range(1, 6)), ends_at=3 * 3600.0, hosts=EIGHT)
+    assert told.commands == []
+    assert {i.state for i in told.incidents} == {State.HELD}
+
+
+def test_a_cloud_that_says_up_keeps_it_waiting_and_a_late_life_lets_it_go() -> None:
+    """The host is cut off where only its neighbors could see it; its cloud still says up. Then it is back."""
+    told = Told(Mishap(40.0, "isolate", ("h1", 60.0)), ends_at=400.0, hosts=EIGHT, cloud_opinions=True)
+    assert told.commands == []
+    assert all(i.state is State.RECOVERED for i in told.incidents)
