@@ -22,7 +22,9 @@ def next_step(incident: Incident, policy: Policy, *, now: datetime) -> datetime 
     match incident.state:
         case State.FENCING:
             return now + min(policy.check_interval, policy.heartbeat_interval + SAMPLED_WITHIN)
-        case State.VERIFYING | State.RELEASING:
+        case State.VERIFYING:
+            return now  # the command was answered, or its fate is unknown: the first read is at once
+        case State.RELEASING:
             return now + policy.read_spacing
         case State.HELD:
             return now + held_interval(incident, policy, now=now)

@@ -16,7 +16,9 @@ depends_on = None
 def upgrade() -> None:
     # A migration that waits for a lock stops everybody behind it: give up instead, and try again later.
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.add_column("health", sa.Column("second", postgresql.JSONB(), server_default=sa.text("'{}'"), nullable=False))
+    op.add_column("health", sa.Column("second", postgresql.JSONB()))
+    op.execute("UPDATE health SET second = '{}'")
+    op.alter_column("health", "second", nullable=False)
     op.drop_index("ix__settings__device", table_name="settings")
     op.create_index(
         "ix__settings__device",

@@ -20,7 +20,7 @@ from controller.domain.power import Accepted, PowerCode, PowerState
 from controller.domain.reasons import Reason
 from tests.fixtures import real_devices as real
 from tests.fixtures.real_devices import Device, Fault, identity_of
-from tests.fixtures.real_power import READS, SETTLE, WRONG, Story, no_password_shows, told
+from tests.fixtures.real_power import READS, SETTLE, SPACING, WRONG, Story, no_password_shows, told
 
 MakeDevice = Callable[[Path], AbstractAsyncContextManager[Device]]
 TellStory = Callable[..., AbstractAsyncContextManager[Story]]
@@ -128,9 +128,13 @@ class TestWhatADeviceMayDo:
 
     async def test_reads_in_quick_succession_tell_nothing_new(self, story: Story) -> None:
         await story.off_was_sent()
+        began = story.house.clock.boottime()
         for _ in range(READS + 1):
             await story.house.step(await story.house.incident())
-        assert await story.off_reads() == [1] * (READS + 1)
+        reads = await story.off_reads()
+        assert len(reads) == READS + 1
+        assert reads[:2] == [1, 1], "the second came too soon"
+        assert max(reads) <= 1 + (story.house.clock.boottime() - began) // SPACING.total_seconds()
         await story.fenced()
 
 

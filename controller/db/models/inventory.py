@@ -102,7 +102,7 @@ class Healths(Base):
     bmc_checked_at: Mapped[datetime | None] = mapped_column(Instant)
     bmc_code: Mapped[PowerCode] = mapped_column(Word(PowerCode))
     bmc_said: Mapped[str] = mapped_column(Line)
-    second: Mapped[DeviceHealth] = mapped_column(Body(DeviceHealth), server_default=text("'{}'"))
+    second: Mapped[DeviceHealth] = mapped_column(Body(DeviceHealth))
     fenced_by: Mapped[str] = mapped_column(Line)
     fenced_boot_id: Mapped[str] = mapped_column(Line)
     quarantined_by: Mapped[str] = mapped_column(Line)

@@ -6,7 +6,7 @@ again: a fresh read, a fresh dead round, the budget).
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controller.domain import notices
 from controller.domain.incident import Incident, State
@@ -21,13 +21,17 @@ from controller.services.look import deadline_s, read_power
 from controller.services.scene import Scene
 from controller.services.telling import tell
 
+OWN_ADDRESS_S = 1.1
+"""How long the host's own address may take to answer, in seconds: enough for a lost SYN, which is sent again after 1 s.
+The watch goes on asking it all the while, and what it hears counts here as well."""
+
 
 async def run(step: Step) -> None:
     """One read of the power state, and one question to the host's own address."""
     scene = await step.scene()
     deadline = deadline_s(scene.policy)
     own, (reading, read_at) = await asyncio.gather(
-        step.world.probing.watch(scene.host, deadline_s=min(2.0, deadline)), _read(step, scene, deadline)
+        step.world.probing.watch(scene.host, deadline_s=min(OWN_ADDRESS_S, deadline)), _read(step, scene, deadline)
     )
     async with step.change(scene) as claimed:
         change, incident = claimed.change, claimed.incident
@@ -56,7 +60,14 @@ async def run(step: Step) -> None:
 
 
 async def _read(step: Step, scene: Scene, deadline: float) -> tuple[PowerReading | None, datetime]:
-    """The reading, and when it was taken: the slow answer of a dead address must not make it look younger."""
+    """The reading, and when it was taken: the slow answer of a dead address must not make it look younger.
+
+    The step began earlier by what the question to that address takes, so that both end together.
+    """
+    last = step.incident.proof.last_at
+    if last is not None:
+        early = (last + scene.policy.read_spacing - await step.world.clock.now()).total_seconds()
+        await step.world.clock.sleep(min(max(0.0, early), OWN_ADDRESS_S))
     reading = await read_power(step.world, scene.host, scene.policy, deadline)
     return reading, await step.world.clock.now()
 
@@ -70,7 +81,8 @@ def life_since(incident: Incident) -> bool:
 async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, read_at: datetime) -> None:
     now, change, policy = claimed.now, claimed.change, claimed.change.policy
     if now < _deadline(incident, policy):
-        claimed.incident = replace(incident, next_step_at=read_at + policy.read_spacing)
+        early = timedelta(seconds=OWN_ADDRESS_S)
+        claimed.incident = replace(incident, next_step_at=max(now, read_at + policy.read_spacing - early))
         return
     budget = incident.command.count < commands_allowed(incident, policy)
     if incident.proof.last_state is PowerState.ON and budget:

@@ -25,7 +25,7 @@ from controller.domain.power import (
     PowerReading,
     PowerState,
 )
-from controller.power.drivers.exec_answers import Verdict, failure, redact, said
+from controller.power.drivers.exec_answers import failure, redact, said
 from controller.power.drivers.exec_run import SECRET_PATH, Ending, Fate, Launch, Runs
 from controller.power.drivers.fence_agent import ENVIRONMENT, AgentShelf
 
@@ -286,8 +286,8 @@ def _outcome(command: ExecCommand, ending: Ending, *, password: str) -> Outcome:
             pass
     if ending.exit_code == 0:
         return Outcome(accepted=Accepted.YES, said=words)
-    verdict: Verdict = failure(command, ending)
-    return Outcome(accepted=verdict.accepted, code=verdict.code, said=f"exit code {ending.exit_code}: {words}")
+    failed = failure(command, ending)
+    return Outcome(accepted=failed.accepted, code=failed.code, said=f"exit code {ending.exit_code}: {words}")
 
 
 def _nothing_sent(look: PowerReading) -> Outcome:

@@ -63,33 +63,33 @@ _NOISE = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Failure:
     """What can be said of a run that did not end with exit code 0."""
 
     code: PowerCode
     accepted: Accepted = Accepted.UNKNOWN
 
 
-_SCRIPT: Mapping[int, Verdict] = {
-    3: Verdict(code=PowerCode.REFUSED, accepted=Accepted.NO),
-    4: Verdict(code=PowerCode.BUSY, accepted=Accepted.NO),
-    5: Verdict(code=PowerCode.BAD_CREDENTIALS, accepted=Accepted.NOT_SENT),
-    6: Verdict(code=PowerCode.NO_ANSWER, accepted=Accepted.NOT_SENT),
+_SCRIPT: Mapping[int, Failure] = {
+    3: Failure(code=PowerCode.REFUSED, accepted=Accepted.NO),
+    4: Failure(code=PowerCode.BUSY, accepted=Accepted.NO),
+    5: Failure(code=PowerCode.BAD_CREDENTIALS, accepted=Accepted.NOT_SENT),
+    6: Failure(code=PowerCode.NO_ANSWER, accepted=Accepted.NOT_SENT),
 }
 """The script preset's exit codes, a promise of the script's (docs/power/script.md): for 5 and 6, that nothing was sent.
 2 is *off*, and anything else is unknown."""
 
 
-def failure(command: ExecCommand, ending: Ending) -> Verdict:
+def failure(command: ExecCommand, ending: Ending) -> Failure:
     """What a run that ended by itself, not with 0, tells about a command."""
     text = _NOISE.sub("", f"{ending.err}\n{ending.out}").lower()
     if command.preset is Preset.SCRIPT:
-        return _SCRIPT.get(ending.exit_code, Verdict(code=PowerCode.DRIVER_FAILED))
+        return _SCRIPT.get(ending.exit_code, Failure(code=PowerCode.DRIVER_FAILED))
     if command.preset is Preset.FENCE_AGENT:
-        return Verdict(code=_first(_AGENT, text))
+        return Failure(code=_first(_AGENT, text))
     if command.preset is Preset.IPMITOOL or command.program_name == "ipmitool":
-        return Verdict(code=_first(_IPMITOOL, text), accepted=_ipmitool_accepted(text))
-    return Verdict(code=PowerCode.DRIVER_FAILED)
+        return Failure(code=_first(_IPMITOOL, text), accepted=_ipmitool_accepted(text))
+    return Failure(code=PowerCode.DRIVER_FAILED)
 
 
 def said(ending: Ending, *, password: str) -> str:
