@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from probe_agent.boot import read_boot_id
 from probe_agent.config import AgentConfig
 from probe_agent.errors import AgentError
+from probe_agent.recollection import Recollection
 from probe_agent.routes import Gate, make_router
 from probe_agent.runner import Runner
 from probe_agent.sampler import Sampler
@@ -33,6 +34,7 @@ def make_app(config: AgentConfig) -> FastAPI:
         host_id=config.host_id,
         boot_id=boot_id,
         interval_s=config.sample_interval,
+        recollection=Recollection(config.memory_folder),
     )
 
     @asynccontextmanager

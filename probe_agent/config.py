@@ -37,6 +37,7 @@ class AgentConfig:
     sample_interval: float = 2.0
     patience: float = 100.0
     uid: int = DEFAULT_UID
+    memory_folder: Path | None = None
     lab_boot_id: Path | None = None
     lab_plain_folders: bool = False
 
@@ -154,6 +155,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "SAMPLE_INTERVAL": _number(0.05, 30),
     "PATIENCE": _number(1, 600),
     "UID": _whole(0, 2**31),
+    "MEMORY_FOLDER": Path,
     "LAB_BOOT_ID": Path,
     "LAB_PLAIN_FOLDERS": _flag,
 }

@@ -5,6 +5,7 @@ import logging
 
 from probe_agent.clock import boottime
 from probe_agent.pools import SeenNothingError
+from probe_agent.recollection import KEPT_EVERY_S, Recollection
 from probe_agent.runner import Runner
 from probe_agent.targets import Roots
 from probe_agent.tracker import PoolTrack
@@ -28,23 +29,32 @@ class Sampler:
         host_id: str,
         boot_id: str,
         interval_s: float,
+        recollection: Recollection,
     ) -> None:
         self._runner = runner
         self._roots = roots
         self._host_id = host_id
         self._boot_id = boot_id
         self._interval_s = interval_s
+        self._recollection = recollection
+        self._recalled = recollection.recall()
+        self._kept_at = boottime()
         self._pools: dict[str, PoolTrack] = {}
         self._looks: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        while True:
-            try:
-                self._tick()
-            except OSError as error:  # the mount table could not be read: ages grow, sights go stale
-                _log.warning("pools could not be listed: %s", error)
-            await asyncio.sleep(self._interval_s)
+        try:
+            while True:
+                try:
+                    self._tick()
+                except OSError as error:  # the mount table could not be read: ages grow, sights go stale
+                    _log.warning("pools could not be listed: %s", error)
+                if boottime() - self._kept_at > KEPT_EVERY_S:
+                    self._keep()
+                await asyncio.sleep(self._interval_s)
+        finally:
+            self._keep()
 
     def sights(self) -> list[PoolSight]:
         """All pools with all heartbeats."""
@@ -77,7 +87,12 @@ class Sampler:
 
     def _new_pool(self, root: str) -> PoolTrack:
         stale_after_s = _STALE_AFTER_INTERVALS * self._interval_s + _STALE_MARGIN_S
-        return PoolTrack(root, self._host_id, self._boot_id, stale_after_s)
+        recalled = self._recalled.pop(root, {})
+        return PoolTrack(root, self._host_id, self._boot_id, stale_after_s, tracks=recalled)
+
+    def _keep(self) -> None:
+        self._kept_at = boottime()
+        self._recollection.keep(self._pools.values())
 
     async def _look(self, pool: PoolTrack) -> None:
         was = pool.code

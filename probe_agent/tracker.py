@@ -16,6 +16,9 @@ from shared.protocol import HeartbeatSight, PoolSight
 FORGET_AFTER_S = 3600.0
 """A record that has been missing for so long is dropped."""
 
+DISPUTED_FOR_S = 120.0
+"""One writer alone has moved a record for so long: there is no other any more."""
+
 
 @dataclass(slots=True)
 class Track:
@@ -25,15 +28,31 @@ class Track:
     last: Sample
     good: Sample | None = None
     moved_at: float | None = None
+    left_boots: set[str] = field(default_factory=set)
+    """Boots after which another one wrote: none of them can come back, unless two hosts write."""
+    disputed_at: float | None = None
 
-    def add(self, sample: Sample) -> None:
-        """Take one more look into account."""
+    def add(self, sample: Sample, *, gap_s: float) -> None:
+        """Take one more look into account. After ``gap_s`` without one nobody knows when in between it moved."""
         self.last = sample
         if sample.code is not None:
             return
-        if self.good is not None and self.good[4:] != sample[4:]:
-            self.moved_at = sample.at
-        self.good = sample
+        before, self.good = self.good, sample
+        if before is None or before[4:] == sample[4:]:
+            return
+        # The earliest moment: a heartbeat that stopped long ago must not pass for one seen shortly before a disconnect.
+        self.moved_at = sample.at if sample.at - before.at <= gap_s else before.at
+        if before.boot_id != sample.boot_id:
+            self.left_boots.add(before.boot_id)
+            if sample.boot_id in self.left_boots:
+                self.disputed_at = sample.at
+
+    @property
+    def disputed(self) -> bool:
+        """Two hosts write this record; over once one of them alone has moved it for a while, never by silence."""
+        if self.disputed_at is None or self.moved_at is None:
+            return False
+        return self.moved_at - self.disputed_at < DISPUTED_FOR_S
 
     def sight(self, *, now: float, stale_after_s: float, boot_id: str | None) -> HeartbeatSight:
         """Tell it in the protocol's words. With ``boot_id`` a record of another boot is *foreign*."""
@@ -46,6 +65,7 @@ class Track:
             boot_id=good.boot_id if good else "",
             counter=good.counter if good else 0,
             withdrawn=good.withdrawn if good else False,
+            disputed=self.disputed,
             moved_age_s=_age(now, self.moved_at),
             sampled_age_s=_age(now, good.at if good else None),
             watched_for_s=max(0.0, now - self.since),
@@ -88,7 +108,7 @@ class PoolTrack:
             track = self.tracks.get(sample.name)
             if track is None:
                 self.tracks[sample.name] = track = Track(sample.at, sample)
-            track.add(sample)
+            track.add(sample, gap_s=self.stale_after_s)
             if _is_forgotten(track, sample.at):
                 del self.tracks[sample.name]
 

@@ -84,7 +84,8 @@ class HeartbeatSight(Wire):
     ``moved_age_s``: seconds since this witness last saw the record change (None: never seen changing since it watches;
     the first sight of a record is not a change). ``sampled_age_s``: seconds since the last successful fresh read
     (None: never). ``watched_for_s``: seconds since sampling of this record began. ``withdrawn``: the record says its
-    writer stopped in order.
+    writer stopped in order. ``disputed``: two hosts write this record, so that its movement is life of one of them and
+    its silence is nobody's.
     """
 
     status: ReadingStatus
@@ -93,6 +94,7 @@ class HeartbeatSight(Wire):
     boot_id: str = ""
     counter: int = 0
     withdrawn: bool = False
+    disputed: bool = False
     moved_age_s: float | None = Field(default=None, ge=0)
     sampled_age_s: float | None = Field(default=None, ge=0)
     watched_for_s: float = Field(default=0.0, ge=0)

@@ -52,6 +52,8 @@ class Beat:
     boot_id: str = ""
     counter: int = 0
     withdrawn: bool = False
+    disputed: bool = False
+    """Two hosts write this record."""
     moved_age: float | None = None
     sampled_age: float | None = None
 

@@ -226,6 +226,8 @@ def _heartbeat_doubts(
     doubts: list[Reason] = []
     if beat is not None and beat.known and beat.withdrawn:
         doubts.append(Reason.HEARTBEAT_WITHDRAWN)
+    if beat is not None and beat.known and beat.disputed:
+        doubts.append(Reason.HEARTBEAT_DISPUTED)
     if not policy.require_heartbeat:
         # No heartbeat there at all is accepted then; one that exists or existed but cannot be read is not.
         none = _absent(beat) and before is None

@@ -31,6 +31,7 @@ class Reason(StrEnum):
     NO_POSITIVE_CONTROL = "no_positive_control"
     NO_HEARTBEAT = "no_heartbeat"
     HEARTBEAT_WITHDRAWN = "heartbeat_withdrawn"
+    HEARTBEAT_DISPUTED = "heartbeat_disputed"
     POOL_NOT_COVERED = "pool_not_covered"
     DISKS_UNKNOWN = "disks_unknown"
     UNCHECKABLE_DISKS = "uncheckable_disks"

@@ -111,6 +111,16 @@ EVIDENCE: dict[Reason, tuple[str, str]] = {
             "put it in maintenance."
         ),
     ),
+    Reason.HEARTBEAT_DISPUTED: (
+        (
+            "Two hosts write the heartbeat record of this host, so its silence shows the death of neither: the "
+            "other one may have written what was seen last."
+        ),
+        (
+            "Look for a host whose agent was given this host's id, for instance a copy of its system disk, and "
+            "give it the id that hostfence shows for it."
+        ),
+    ),
     Reason.POOL_NOT_COVERED: (
         "No neighbor could look at one of the storage pools that hold this host's disks.",
         "Check that at least one neighbor mounts every pool of the cluster.",

@@ -86,6 +86,7 @@ def _beat(sight: HeartbeatSight | None) -> Beat | None:
         boot_id=sight.boot_id,
         counter=sight.counter,
         withdrawn=sight.withdrawn,
+        disputed=sight.disputed,
         moved_age=sight.moved_age_s,
         sampled_age=sight.sampled_age_s,
     )

@@ -279,6 +279,14 @@ def test_silence_after_a_withdrawn_heartbeat_stays_unknown(required: bool) -> No
     assert Reason.HEARTBEAT_WITHDRAWN in judgement.reasons
 
 
+@pytest.mark.parametrize("required", [True, False])
+def test_the_silence_of_a_record_that_two_hosts_wrote_is_nobodys(required: bool) -> None:  # noqa: FBT001
+    judgement = with_subject(beat(disputed=True), under=policy(require_heartbeat=required))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert Reason.HEARTBEAT_DISPUTED in judgement.reasons
+    assert with_subject(beat(disputed=True, counter=COUNTER + 1)).verdict is Verdict.ALIVE
+
+
 def test_a_heartbeat_withdrawn_by_another_boot_shows_that_the_host_came_back_meanwhile() -> None:
     assert with_subject(beat(boot_id="next boot", withdrawn=True)).verdict is Verdict.ALIVE
 

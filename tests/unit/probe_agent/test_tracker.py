@@ -6,7 +6,7 @@ import pytest
 
 from probe_agent.pools import SeenNothingError
 from probe_agent.sampling import Sample
-from probe_agent.tracker import FORGET_AFTER_S, PoolTrack
+from probe_agent.tracker import DISPUTED_FOR_S, FORGET_AFTER_S, PoolTrack
 from shared.enums import ReadingCode, ReadingStatus
 from shared.protocol import HeartbeatSight
 
@@ -120,3 +120,55 @@ def test_known_records_are_looked_at_by_name_the_own_one_first(watch: Watch) -> 
     assert watch.pool.known == [OWN]
     watch.see(a_sample(1.0), a_sample(1.0, name=OWN))
     assert watch.pool.known == [OWN, OTHER]
+
+
+# -- when nobody looked
+
+
+def test_a_movement_that_nobody_saw_happen_is_as_old_as_the_look_before(watch: Watch) -> None:
+    """A pool hung for an hour: this heartbeat may have stopped in its first minute."""
+    watch.see(a_sample(100.0, 1))
+    watch.see(a_sample(102.0, 2))
+    watch.see(a_sample(3702.0, 3))
+    assert watch.sight(3703.0).moved_age_s == 3601.0
+    watch.see(a_sample(3704.0, 4))
+    assert watch.sight(3705.0).moved_age_s == 1.0
+
+
+# -- two hosts with one id
+
+
+def test_a_boot_that_comes_back_after_another_one_says_that_two_hosts_write(watch: Watch) -> None:
+    watch.see(a_sample(100.0, 1, boot_id="A"))
+    watch.see(a_sample(102.0, 9, boot_id="B"))
+    assert not watch.sight(102.0).disputed, "so far it is a reboot"
+    watch.see(a_sample(104.0, 2, boot_id="A"))
+    sight = watch.sight(105.0)
+    assert sight.disputed
+    assert (sight.status, sight.moved_age_s) == (ReadingStatus.OK, 1.0)  # one of them lives
+
+
+def test_silence_does_not_settle_a_dispute(watch: Watch) -> None:
+    for at, boot in [(100.0, "A"), (102.0, "B"), (104.0, "A")]:
+        watch.see(a_sample(at, boot_id=boot))
+    for at in range(106, 106 + int(2 * DISPUTED_FOR_S), 2):
+        watch.see(a_sample(float(at), boot_id="A"))
+    assert watch.sight(500.0).disputed
+
+
+def test_a_dispute_is_over_when_one_host_alone_has_written_for_a_while(watch: Watch) -> None:
+    for at, boot in [(100.0, "A"), (102.0, "B"), (104.0, "A")]:
+        watch.see(a_sample(at, boot_id=boot))
+    last = int(DISPUTED_FOR_S) // 2
+    for beat in range(last + 1):
+        assert watch.sight(0.0).disputed
+        watch.see(a_sample(104.0 + 2 * beat, beat + 2, boot_id="A"))
+    assert not watch.sight(0.0).disputed
+    watch.see(a_sample(1000.0, 1, boot_id="B"))
+    assert watch.sight(0.0).disputed, "and there it is again"
+
+
+def test_reboots_one_after_the_other_are_no_dispute(watch: Watch) -> None:
+    for number in range(20):
+        watch.see(a_sample(100.0 + 2 * number, boot_id=f"boot-{number}"))
+        assert not watch.sight(0.0).disputed
