@@ -20,7 +20,7 @@ from controller.domain.power import Accepted, PowerCode, PowerState
 from controller.domain.reasons import Reason
 from tests.fixtures import real_devices as real
 from tests.fixtures.real_devices import Device, Fault, identity_of
-from tests.fixtures.real_power import READS, SETTLE, SPACING, WRONG, Story, no_password_shows, told
+from tests.fixtures.real_power import READS, SETTLE, SPACING, WRONG, Story, no_password_shows, told, why_unlawful
 
 MakeDevice = Callable[[Path], AbstractAsyncContextManager[Device]]
 TellStory = Callable[..., AbstractAsyncContextManager[Story]]
@@ -135,7 +135,8 @@ class TestWhatADeviceMayDo:
         assert len(reads) == READS + 1
         assert reads[:2] == [1, 1], "the second came too soon"
         assert max(reads) <= 1 + (story.house.clock.boottime() - began) // SPACING.total_seconds()
-        await story.fenced()
+        await story.house.until(State.FENCED)
+        assert why_unlawful(story.released[0]) == ""
 
 
 @pytest.mark.parametrize("device", TELLING, indirect=True)
