@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
+from controller.domain.incident import State
 from controller.domain.model import Level
 from controller.domain.power import Accepted, PowerCode, PowerState
 from controller.domain.reasons import Reason
