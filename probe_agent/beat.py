@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from probe_agent.blocks import write_block
 from probe_agent.clock import boottime
 from probe_agent.kernel import die_with_parent
+from probe_agent.leftovers import Kind, carry_name
 from probe_agent.pools import SeenNothingError, open_pool
 from probe_agent.records import RUNNING, WITHDRAWN, Record, encode
 
@@ -66,7 +67,9 @@ def main() -> None:
     """Run as a process."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent(int(sys.argv[1]))
+    parent, root = int(sys.argv[1]), sys.argv[2]
+    die_with_parent(parent)
+    carry_name(Kind.WRITER, root, parent)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     settings = json.loads(sys.argv[3])
     record = Record(
@@ -76,7 +79,7 @@ def main() -> None:
         version=settings["version"],
         state=RUNNING,
     )
-    run(Writer(sys.argv[2], record, settings["plain_folders"]), settings["interval_s"])
+    run(Writer(root, record, settings["plain_folders"]), settings["interval_s"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import IO, Any
 from probe_agent.fragments import SEPARATOR, fragment, unknown
 from probe_agent.frames import PREFIX, length_of, pack, unpack
 from probe_agent.kernel import die_with_parent
+from probe_agent.leftovers import Kind, carry_name
 from probe_agent.probes.base import StorageProbe
 from probe_agent.probes.file import FileProbe
 from probe_agent.sampling import sample_pool
@@ -59,9 +60,11 @@ def serve(server: Server, source: IO[bytes], sink: IO[bytes]) -> None:
 def main() -> None:
     """Run as a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent(int(sys.argv[1]))
+    parent, root = int(sys.argv[1]), sys.argv[2]
+    die_with_parent(parent)
+    carry_name(Kind.LOOKER, root, parent)
     os.chdir("/")
-    server = Server(sys.argv[2], plain_folders="--plain-folders" in sys.argv[3:])
+    server = Server(root, plain_folders="--plain-folders" in sys.argv[3:])
     serve(server, sys.stdin.buffer, sys.stdout.buffer)
 
 

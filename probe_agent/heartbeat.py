@@ -17,12 +17,15 @@ from pathlib import Path
 import probe_agent
 from probe_agent.boot import read_boot_id
 from probe_agent.config import AgentConfig
+from probe_agent.leftovers import Kind, left_over
 from probe_agent.pools import pool_roots
 
 _PACKAGES = str(Path(probe_agent.__file__).parent.parent)
 _LOOK_EVERY_S = 1.0
 _RESTART_AFTER_S = 1.0
 _WITHDRAW_WITHIN_S = 3.0
+_LEFT_OVER_AT_MOST = 3
+"""Writers of earlier services that hang on one pool. More than one: a single call may hang, and silence costs more."""
 _STOP = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -67,6 +70,8 @@ class Supervisor:
                 del self._children[root]
         for root in wanted:
             child = self._children.get(root)
+            if child is None and len(left_over(Kind.WRITER, root)) >= _LEFT_OVER_AT_MOST:
+                continue
             if child is None or (child.popen.poll() is not None and now - child.started > _RESTART_AFTER_S):
                 self._children[root] = _Child(self._start(root), now)
 

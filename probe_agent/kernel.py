@@ -13,6 +13,7 @@ import struct
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 _AT_SYMLINK_NOFOLLOW = 0x100
 _AT_NO_AUTOMOUNT = 0x800
 _AT_STATX_FORCE_SYNC = 0x2000
@@ -82,6 +83,11 @@ def die_with_parent(parent_pid: int) -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent_pid:
         raise SystemExit(0)
+
+
+def name_process(name: str) -> None:
+    """Set this process's name as ``ps -o comm`` shows it: of more than 15 bytes the kernel keeps the first."""
+    _LIBC.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
 
 
 def _openat2(root: int, relative: str) -> int:

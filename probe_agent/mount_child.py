@@ -3,6 +3,7 @@
 A look that hangs may come back late (57 s on a healthy NFSv4 server was measured), so the child goes on while its
 caller is told *unknown* at the deadline; later callers are told at once. After the patience the child is killed, and
 until the kernel lets it die the mount has no other one: a process that SIGKILL cannot end is left, never waited for.
+That holds over a restart of the agent too.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from typing import Any
 
 import probe_agent
 from probe_agent.frames import PREFIX, length_of, pack, unpack
+from probe_agent.leftovers import Kind, is_left_over, left_over
 from probe_agent.pools import SeenNothingError
 from shared.enums import ReadingCode
 
@@ -63,6 +65,7 @@ class MountChild:
         self._lock = asyncio.Lock()
         self._process: _Process | None = None
         self._dying: subprocess.Popen[bytes] | None = None
+        self._inherited: list[int] | None = None
         self._current: _Turn | None = None
         self._turns: set[asyncio.Task[Reply]] = set()
 
@@ -144,7 +147,15 @@ class MountChild:
             raise ValueError("answer to another question")
         return Reply(header, body)
 
+    def _refuse_if_inherited(self) -> None:
+        """Wait for what an earlier agent left behind; found once, as no child of ours can become one."""
+        found = left_over(Kind.LOOKER, self._root) if self._inherited is None else self._inherited
+        self._inherited = [pid for pid in found if is_left_over(pid, Kind.LOOKER, self._root)]
+        if self._inherited:
+            raise SeenNothingError(ReadingCode.MOUNT_STUCK, "a look of an earlier agent has not ended yet")
+
     async def _start(self) -> _Process:
+        self._refuse_if_inherited()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         command = [sys.executable, "-s", "-S", "-m", "probe_agent.child", str(os.getpid()), self._root]

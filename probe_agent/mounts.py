@@ -20,10 +20,13 @@ class Mount:
     def refused_because(self) -> str:
         """Why nothing read through this mount may count; empty when it may.
 
-        A ``softerr`` NFS mount was measured to answer with success and an old mtime while its server was gone.
+        A ``softerr`` NFS mount was measured to answer with success and an old mtime while its server was gone. What
+        does it is ``softreval``, which ``softerr`` brings along and which can be given alone.
         """
-        if self.fs_type.startswith("nfs") and "softerr" in self.options.split(","):
-            return "mounted with softerr, which answers from old memory when its server is gone"
+        if self.fs_type.startswith("nfs"):
+            for option in ("softerr", "softreval"):
+                if option in self.options.split(","):
+                    return f"mounted with {option}, which answers from old memory when its server is gone"
         return ""
 
 

@@ -43,12 +43,10 @@ class SeenNothingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenPool:
-    """A pool's root and its heartbeat folder, both open, with what is mounted there."""
+    """A pool's root and its heartbeat folder, both open."""
 
     root: int
     folder: int
-    fs_type: str
-    options: str
 
 
 def code_of(error: OSError) -> ReadingCode:
@@ -70,7 +68,7 @@ def open_pool(root: str, *, plain_folders: bool) -> Iterator[OpenPool]:
             raise SeenNothingError(ReadingCode.NOT_MOUNTED, "the mount changed during the look")
         folder = _open(FOLDER, os.O_RDONLY | _FOLDER_FLAGS, fd)
         try:
-            yield OpenPool(fd, folder, mount.fs_type if mount else "", mount.options if mount else "")
+            yield OpenPool(fd, folder)
         finally:
             os.close(folder)
     finally:

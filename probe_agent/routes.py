@@ -24,8 +24,8 @@ class Gate:
         self._token = token
         self._nonces = Nonces()
 
-    def check(self, http: HttpRequest) -> None:
-        """Look at the token, before anything of the body is read."""
+    async def check(self, http: HttpRequest) -> None:
+        """Look at the token, before anything of the body is read. Not awaiting, but a plain function gets a thread."""
         check_bearer(http.headers.get("authorization"), self._token)
 
     async def answer(self, http: HttpRequest, model: type[_R], work: Callable[[_R], Awaitable[bytes]]) -> Response:

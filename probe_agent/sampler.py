@@ -4,6 +4,7 @@ import asyncio
 import logging
 
 from probe_agent.clock import boottime
+from probe_agent.mounts import read_mounts
 from probe_agent.pools import SeenNothingError
 from probe_agent.recollection import KEPT_EVERY_S, Recollection
 from probe_agent.runner import Runner
@@ -78,9 +79,11 @@ class Sampler:
         self._runner.retain(self._roots.of_targets())
         for gone in self._pools.keys() - set(roots):
             del self._pools[gone]
+        mounts = read_mounts()
         for root in roots:
             if root not in self._pools:
                 self._pools[root] = self._new_pool(root)
+            self._pools[root].mounted(mounts.get(root))
             look = self._looks.get(root)
             if look is None or look.done():
                 self._looks[root] = asyncio.create_task(self._look(self._pools[root]))
@@ -98,7 +101,7 @@ class Sampler:
         was = pool.code
         try:
             seen = await self._runner.sample(pool.root, pool.known, within_s=_LOOK_WITHIN_S)
-            pool.add(seen["samples"], fs_type=seen["fs_type"], options=seen["options"])
+            pool.add(seen["samples"])
         except SeenNothingError as error:
             pool.fail(error)
         except (LookupError, TypeError, ValueError) as error:  # no child of ours answers so

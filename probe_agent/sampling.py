@@ -38,8 +38,6 @@ def sample_pool(root: str, known: Iterable[str], *, plain_folders: bool) -> dict
             return {
                 "code": None,
                 "detail": "",
-                "fs_type": pool.fs_type,
-                "options": pool.options,
                 "samples": [_sample(pool.folder, name) for name in names],
             }
     except SeenNothingError as error:

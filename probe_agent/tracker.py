@@ -8,6 +8,7 @@ first sight of a record is not a movement, since it may be years old. A failed l
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from probe_agent.mounts import Mount
 from probe_agent.pools import SeenNothingError
 from probe_agent.sampling import Sample
 from shared.enums import ReadingCode, ReadingStatus
@@ -100,10 +101,13 @@ class PoolTrack:
         """Names to look at by name: the own record first."""
         return [self.own_host_id, *(name for name in self.tracks if name != self.own_host_id)]
 
-    def add(self, samples: Iterable[Sample], *, fs_type: str, options: str) -> None:
+    def mounted(self, mount: Mount | None) -> None:
+        """Remember what the kernel says is mounted there: known of a pool that hangs or is refused, too."""
+        self.fs_type, self.options = (mount.fs_type, mount.options) if mount else ("", "")
+
+    def add(self, samples: Iterable[Sample]) -> None:
         """Take a successful look at the pool into account."""
         self.code, self.detail = None, ""
-        self.fs_type, self.options = fs_type, options
         for sample in samples:
             track = self.tracks.get(sample.name)
             if track is None:

@@ -19,6 +19,7 @@ from shared.enums import ReadingCode, ReadingMethod
 _MAX_OPEN_FOLDERS = 128
 _SECOND = 1_000_000_000
 _NOT_REACHED = Reading(ReadingCode.TIMED_OUT, "not reached before the deadline")
+_TOO_LATE = "the answer came after the deadline"
 
 
 class FileProbe:
@@ -51,7 +52,11 @@ class FileProbe:
                 except OSError as error:
                     seen = error
                 ended = time.monotonic()
-                readings.append(self._reading(seen, ended - begun))
+                took_s = ended - begun
+                late = ended > until
+                readings.append(
+                    Reading(ReadingCode.TIMED_OUT, _TOO_LATE, took_s=took_s) if late else self._reading(seen, took_s)
+                )
                 begun = ended
         return readings
 

@@ -41,8 +41,14 @@ def test_mounts_below_a_root_without_triggers(mounts: dict[str, Mount]) -> None:
     assert below("/mn", mounts) == []
 
 
-def test_only_softerr_is_refused() -> None:
-    assert Mount(1, "/m", "nfs4", "rw,softerr,vers=4.2").refused_because
+@pytest.mark.parametrize("fs_type", ["nfs", "nfs4"])
+@pytest.mark.parametrize("options", ["softerr", "softreval", "soft,softreval"])
+def test_a_mount_that_answers_from_old_memory_is_refused_by_name(fs_type: str, options: str) -> None:
+    refused = Mount(1, "/m", fs_type, f"rw,{options},vers=4.2").refused_because
+    assert options.rpartition(",")[2] in refused
+
+
+def test_other_mounts_are_not_refused() -> None:
     assert not Mount(1, "/m", "nfs4", "rw,soft,vers=4.2").refused_because
     assert not Mount(1, "/m", "ext4", "softerr").refused_because
 

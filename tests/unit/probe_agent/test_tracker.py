@@ -23,7 +23,7 @@ class Watch:
         self.pool = PoolTrack("/mnt/p", OWN, "boot-own", stale_after_s=8.0)
 
     def see(self, *samples: Sample) -> None:
-        self.pool.add(samples, fs_type="nfs4", options="rw")
+        self.pool.add(samples)
 
     def sight(self, now: float) -> HeartbeatSight:
         return self.pool.sight(now=now).others[OTHER]
