@@ -1,3 +1,4 @@
 from tests.fixtures.agents import agents, pool
+from tests.fixtures.fuse import obedient
 
-__all__ = ["agents", "pool"]
+__all__ = ["agents", "obedient", "pool"]
