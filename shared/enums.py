@@ -33,10 +33,13 @@ class ReadingCode(StrEnum):
 
 
 class ReadingMethod(StrEnum):
-    """How a file was read. ``open_fstat`` is the fallback where glibc has no ``statx``."""
+    """How a target was read. ``open_fstat`` is the fallback where glibc has no ``statx``."""
 
     STATX_FORCE_SYNC = "statx_force_sync"
     OPEN_FSTAT = "open_fstat"
+    RBD_COMMAND = "rbd_command"
+    PLUG_IN = "plug_in"
+    """Another storage probe; ``detail`` may say how."""
 
 
 class Reach(StrEnum):

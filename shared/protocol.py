@@ -61,7 +61,9 @@ class ReachResult(Wire):
 class FileReading(Wire):
     """One look at one file. Times are the storage server's; compare only with an earlier reading of the same path.
 
-    With ``status == unknown`` only ``path``, ``code``, ``detail`` and ``took_s`` mean anything.
+    With ``status == unknown`` only ``path``, ``code``, ``detail`` and ``took_s`` mean anything. ``held_by``: addresses
+    of clients that have it open for writing now, where the storage can tell (``rbd``: an image's watchers); with one of
+    them the numbers mean nothing, without one they do.
     """
 
     path: str
@@ -81,6 +83,7 @@ class FileReading(Wire):
 class HeartbeatSight(Wire):
     """What the witness knows of one host's heartbeat on one pool, by its continuous sampling.
 
+    held_by: tuple[str, ...] = ()
     ``moved_age_s``: seconds since this witness last saw the record change (None: never seen changing since it watches;
     the first sight of a record is not a change). ``sampled_age_s``: seconds since the last successful fresh read
     (None: never). ``watched_for_s``: seconds since sampling of this record began. ``withdrawn``: the record says its

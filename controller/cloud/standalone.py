@@ -31,6 +31,7 @@ LAST_WORDS_S = 0.5
 
 SAID = 500
 
+_CHECKABLE = {PoolKind.FILE, PoolKind.RBD}
 
 Inventory = Callable[[Host], Awaitable[tuple[list[Vm], list[Pool]] | None]]
 """The machines placed on a host and the pools of its cluster; None when they cannot be read."""
@@ -134,10 +135,11 @@ def disk_list(vms: list[Vm], pools: list[Pool]) -> DiskList:
     for vm in vms:
         for disk in vm.disks:
             pool = by_id.get(disk.pool_id)
-            if pool is None or pool.kind is not PoolKind.FILE:
+            if pool is None or pool.kind not in _CHECKABLE:
                 uncheckable.append(vm.name)
             else:
-                targets.append(DiskTarget(vm_id=vm.id, vm_name=vm.name, path=disk.path, pool_root=pool.root))
+                path = f"{pool.root}/{disk.path}" if pool.kind is PoolKind.RBD else disk.path
+                targets.append(DiskTarget(vm_id=vm.id, vm_name=vm.name, path=path, pool_root=pool.root))
     return DiskList(
         known=True,
         targets=tuple(targets),

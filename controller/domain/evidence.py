@@ -35,12 +35,16 @@ class FileState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One look at one file: a state, or the code of why there is none."""
+    """One look at one file: a state, or the code of why there is none.
+
+    ``held``: the storage says that the host itself has it open for writing now; then there is neither.
+    """
 
     path: str
     state: FileState | None
     code: ReadingCode | None = None
     detail: str = ""
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,11 @@ class Report:
     took_s: float = 0.0
 
 
+def takes_heartbeats(root: str) -> bool:
+    """Whether hosts write heartbeats there: a folder, unlike storage that tells by itself who holds what."""
+    return root.startswith("/")
+
+
 class CloudSays(StrEnum):
     """The cloud's opinion of the host. ``none``: there is no cloud to ask (standalone)."""
 
@@ -94,7 +103,7 @@ class CloudSays(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskTarget:
-    """One disk file of one VM of the host."""
+    """One disk of one VM of the host: a file, or what a storage probe understands (``rbd:pool/image``)."""
 
     vm_id: str
     vm_name: str
@@ -151,6 +160,8 @@ class Memory:
     files: dict[str, FileState] = field(default_factory=dict)
     beats: dict[str, tuple[str, int]] = field(default_factory=dict)
     own_beats: dict[str, tuple[str, int]] = field(default_factory=dict)
+    held: frozenset[str] = frozenset()
+    """Targets that the host was seen holding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from controller.domain.evidence import (
     Report,
     RoundFacts,
     Verdict,
+    takes_heartbeats,
 )
 from controller.domain.policy import Policy
 from controller.domain.reasons import LIFE, Reason
@@ -84,7 +85,8 @@ def remember(memory: dict[str, Memory], reports: tuple[Report, ...]) -> dict[str
         files = {r.path: r.state for r in report.readings if r.state is not None}
         beats = {p.root: _mark(p.subject) for p in report.pools if p.subject and p.subject.known}
         own = {p.root: _mark(p.own) for p in report.pools if p.own and p.own.known}
-        result[report.witness_id] = Memory(files=old.files | files, beats=old.beats | beats, own_beats=own)
+        held = old.held | {r.path for r in report.readings if r.held}
+        result[report.witness_id] = Memory(files=old.files | files, beats=old.beats | beats, own_beats=own, held=held)
     return result
 
 
@@ -129,12 +131,9 @@ def _judge_report(report: Report, disks: DiskList, memory: Memory, policy: Polic
     readings = {r.path: r for r in report.readings}
     if any(_says_life(readings.get(path), memory) for path in cloud_beats):
         life.append(Reason.CLOUD_HEARTBEAT_MOVES)
-    pools = {p.root: p for p in report.pools}
     for root in disks.roots_in_question:
-        paths = [t.path for t in disks.targets if t.pool_root == root]
-        pool_life, pool_doubts = _judge_pool(
-            pools.get(root), [readings.get(p) for p in paths], memory, policy, since_disconnect
-        )
+        told = {t.path: readings.get(t.path) for t in disks.targets if t.pool_root == root}
+        pool_life, pool_doubts = _judge_root(root, told, report, memory, policy, since_disconnect)
         life += pool_life
         doubts += pool_doubts
         if not pool_life and not pool_doubts:
@@ -155,6 +154,20 @@ def _judge_report(report: Report, disks: DiskList, memory: Memory, policy: Polic
     )
 
 
+def _judge_root(
+    root: str,
+    readings: dict[str, Reading | None],
+    report: Report,
+    memory: Memory,
+    policy: Policy,
+    since_disconnect: float,
+) -> tuple[list[Reason], list[Reason]]:
+    if not takes_heartbeats(root):
+        return _judge_holding(readings, report, memory, policy, since_disconnect)
+    pools = {p.root: p for p in report.pools}
+    return _judge_pool(pools.get(root), [*readings.values()], memory, policy, since_disconnect)
+
+
 def _judge_pool(
     pool: PoolView | None,
     readings: list[Reading | None],
@@ -163,14 +176,7 @@ def _judge_pool(
     since_disconnect: float,
 ) -> tuple[list[Reason], list[Reason]]:
     """Signs of life, and doubts, on one pool."""
-    life: list[Reason] = []
-    doubts: list[Reason] = []
-    for reading in readings:
-        sign, doubt = _judge_file(reading, memory)
-        if sign:
-            life.append(sign)
-        if doubt:
-            doubts.append(doubt)
+    life, doubts = _judge_files(readings, memory)
     if pool is None:
         return life, [*doubts, Reason.STORAGE_UNREADABLE]
     root = pool.root
@@ -184,7 +190,45 @@ def _judge_pool(
     return life, doubts
 
 
+def _judge_holding(
+    readings: dict[str, Reading | None],
+    report: Report,
+    memory: Memory,
+    policy: Policy,
+    since_disconnect: float,
+) -> tuple[list[Reason], list[Reason]]:
+    """Signs of life, and doubts, on storage that tells who holds what (an image's watchers).
+
+    That the host holds its disks is its heartbeat there, and a fresh answer is the positive control. Holding nothing
+    means something only of a host that was seen alive before, by either kind of heartbeat.
+    """
+    life, doubts = _judge_files([*readings.values()], memory)
+    if not readings:
+        doubts.append(Reason.STORAGE_UNREADABLE)
+    if policy.require_heartbeat and not (
+        memory.held.issuperset(readings) or _heartbeat_known(report, memory, policy, since_disconnect)
+    ):
+        doubts.append(Reason.NO_HEARTBEAT)
+    return life, doubts
+
+
+def _heartbeat_known(report: Report, memory: Memory, policy: Policy, since_disconnect: float) -> bool:
+    return any(
+        pool.code is None
+        and _own_beat_moved(pool.own, memory.own_beats.get(pool.root), policy)
+        and not _heartbeat_doubts(pool.subject, memory.beats.get(pool.root), policy, since_disconnect)
+        for pool in report.pools
+    )
+
+
+def _judge_files(readings: list[Reading | None], memory: Memory) -> tuple[list[Reason], list[Reason]]:
+    judged = [_judge_file(reading, memory) for reading in readings]
+    return [sign for sign, _ in judged if sign], [doubt for _, doubt in judged if doubt]
+
+
 def _judge_file(reading: Reading | None, memory: Memory) -> tuple[Reason | None, Reason | None]:
+    if reading is not None and reading.held:
+        return Reason.DISKS_MOVE, None  # open for writing: no guest is so idle that this ends
     if reading is None or reading.state is None:
         return None, Reason.STORAGE_UNREADABLE
     before = memory.files.get(reading.path)

@@ -14,9 +14,10 @@ from controller.domain.reasons import Reason
 
 
 class PoolKind(StrEnum):
-    """What a pool is to a witness: files at the same path everywhere, or nothing it can look at."""
+    """What a pool is to a witness: files at the same path everywhere, images of Ceph, or nothing it can look at."""
 
     FILE = "file"
+    RBD = "rbd"
     LOCAL = "local"
     BLOCK = "block"
 
@@ -56,7 +57,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Shared storage of one cluster (``cluster_id`` None: of all). ``root``: its path on every host."""
+    """Shared storage of one cluster (``cluster_id`` None: of all). ``root``: its path on every host; ``rbd:POOL``."""
 
     id: str
     name: str
@@ -67,7 +68,7 @@ class Pool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disk:
-    """One disk: a path inside its pool's root (absolute), or a name on a pool no neighbor can see."""
+    """One disk: a path inside its pool's root (absolute), or its name on a pool that is no folder."""
 
     id: str
     vm_id: str

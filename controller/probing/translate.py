@@ -4,6 +4,7 @@ A reading that was not asked for is dropped, one that was asked for and is missi
 counts as unknown).
 """
 
+from controller.domain.addresses import canonical_address
 from controller.domain.evidence import Beat, FileState, PoolView, Reading, Report
 from controller.domain.reasons import Reason
 from controller.domain.watch import PoolSeen, Seen
@@ -23,7 +24,7 @@ def report_of(witness_id: str, question: Question, answer: ProbeAnswer, *, took_
     return Report(
         witness_id=witness_id,
         boot_id=answer.boot_id,
-        readings=tuple(_reading(r) for r in answer.readings if r.path in asked),
+        readings=tuple(_reading(r, question.subject.address) for r in answer.readings if r.path in asked),
         pools=tuple(_pool(p, question.subject.id) for p in answer.pools if p.root in question.pool_roots),
         reach=reach,
         took_s=took_s,
@@ -49,9 +50,11 @@ def seen_of(host_id: str, answer: WatchAnswer) -> Seen:
     )
 
 
-def _reading(reading: FileReading) -> Reading:
+def _reading(reading: FileReading, subject_address: str) -> Reading:
     if reading.status is not ReadingStatus.OK:
         return Reading(path=reading.path, state=None, code=reading.code or ReadingCode.OTHER, detail=reading.detail)
+    if reading.held_by:
+        return _held(reading, subject_address)
     return Reading(
         path=reading.path,
         state=FileState(
@@ -63,6 +66,21 @@ def _reading(reading: FileReading) -> Reading:
             ctime_ns=reading.ctime_ns,
         ),
     )
+
+
+def _held(reading: FileReading, subject_address: str) -> Reading:
+    """By the host itself, or by somebody else: then nothing is known of the host (it may have two addresses)."""
+    if any(_is_same(holder, subject_address) for holder in reading.held_by):
+        return Reading(path=reading.path, state=None, held=True)
+    detail = f"open at {', '.join(reading.held_by)}, and the host's address is {subject_address}"
+    return Reading(path=reading.path, state=None, code=ReadingCode.FOREIGN, detail=detail)
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return canonical_address(one) == canonical_address(other)
+    except ValueError:
+        return False
 
 
 def _pool(pool: PoolSight, subject_id: str) -> PoolView:

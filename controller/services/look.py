@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from controller.domain.evidence import DiskList, Report, RoundFacts
+from controller.domain.evidence import DiskList, Report, RoundFacts, takes_heartbeats
 from controller.domain.model import Host
 from controller.domain.policy import Policy
 from controller.domain.power import PowerCode, PowerReading, PowerState
@@ -30,7 +30,7 @@ async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
     question = Question(
         subject=scene.host,
         paths=_paths(disks),
-        pool_roots=tuple(sorted({*disks.roots_in_question, *disks.pool_roots})),
+        pool_roots=tuple(sorted(filter(takes_heartbeats, {*disks.roots_in_question, *disks.pool_roots}))),
     )
     asked, began = scene.witnesses.asked, world.clock.boottime()
     reports, own, power, cloud = await asyncio.gather(

@@ -1,5 +1,6 @@
 """Pools: where disks live. A pool that holds disks can't be moved from under them."""
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TypedDict
@@ -10,10 +11,12 @@ from controller.services.changes import changing, checked_name, new_id, record
 from controller.services.errors import BadInput, Refused
 from controller.services.lookup import cluster_by_ref, pool_by_ref
 
+_RBD_ROOT = re.compile(r"rbd:[^/@]+(/[^/@]+)?")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPool:
-    """A pool to add. ``cluster`` None: every cluster has it. ``root`` is its path on every host."""
+    """A pool to add. ``cluster`` None: every cluster has it. ``root`` is its path on every host, or ``rbd:POOL``."""
 
     name: str
     kind: PoolKind
@@ -86,6 +89,13 @@ async def delete_pool(store: Store, clock: Clock, ref: str, *, actor: str) -> No
 
 
 def _checked_root(root: str, kind: PoolKind) -> str:
+    if kind is PoolKind.RBD and (not _RBD_ROOT.fullmatch(root) or not root.isprintable()):
+        raise BadInput(
+            f"root {root!r}: write rbd: and Ceph's name of the pool, like rbd:cloudstack, with a namespace after a"
+            " slash where there is one",
+            code="bad_root",
+            field="root",
+        )
     if kind is not PoolKind.FILE:
         return root
     path = PurePosixPath(root)

@@ -115,8 +115,11 @@ def _evidence(facts: RoundFacts, judgement: Judgement) -> dict[str, Any]:
                 "took_s": round(report.took_s, 3),
                 "pools": [asdict(pool) for pool in report.pools],
                 "files_read": sum(1 for r in report.readings if r.state is not None),
+                "files_held": sum(1 for r in report.readings if r.held),
                 "files_unknown": [
-                    {"path": r.path, "code": r.code, "detail": r.detail} for r in report.readings if r.state is None
+                    {"path": r.path, "code": r.code, "detail": r.detail}
+                    for r in report.readings
+                    if r.state is None and not r.held
                 ][:KEPT_DETAIL],
             }
             for report in facts.reports

@@ -141,7 +141,7 @@ class _Known:
 
     def _disk(self, new: NewDisk, vm_id: str, vm_name: str) -> Disk:
         pool = self._pool(new, vm_name)
-        path = _path_under(pool, new.path, vm_name) if pool.kind is PoolKind.FILE else new.path
+        path = _checked_path(pool, new.path, vm_name)
         known = (disk for vm in (*self.on_host, *self.elsewhere) for disk in vm.disks)
         same = next((disk.id for disk in known if (disk.pool_id, disk.path) == (pool.id, path)), None)
         return Disk(id=same or new_id(), vm_id=vm_id, pool_id=pool.id, path=path)
@@ -167,6 +167,18 @@ class _Known:
                 field="disks",
             )
         return max(files, key=lambda pool: len(pool.root))
+
+
+def _checked_path(pool: Pool, path: str, vm_name: str) -> str:
+    if pool.kind is PoolKind.FILE:
+        return _path_under(pool, path, vm_name)
+    if pool.kind is PoolKind.RBD and (not path.isprintable() or set(path) & set("/@")):
+        raise BadInput(
+            f"disk {path!r} of {vm_name}: write the image's name alone; pool and namespace stand in {pool.name}",
+            code="bad_disk",
+            field="disks",
+        )
+    return path
 
 
 def _lies_under(root: str, path: str) -> bool:

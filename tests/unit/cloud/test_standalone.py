@@ -269,6 +269,17 @@ def test_disks_no_neighbor_can_see_are_uncheckable(kind: PoolKind) -> None:
     assert disks.pool_roots == ("/mnt/p1",)
 
 
+def test_images_of_ceph_are_looked_at_under_their_pools_name() -> None:
+    pools = [a.pool(), a.pool("p2", kind=PoolKind.RBD, root="rbd:vms/kvm")]
+    disks = disk_list([a.vm(name="db", disks=(a.disk(), a.disk("d2", pool_id="p2", path="disk-1")))], pools)
+    assert [(t.path, t.pool_root) for t in disks.targets] == [
+        ("/mnt/p1/d1", "/mnt/p1"),
+        ("rbd:vms/kvm/disk-1", "rbd:vms/kvm"),
+    ]
+    assert disks.uncheckable == ()
+    assert disks.pool_roots == ("/mnt/p1",), "no heartbeat is written to images, so none is asked for there"
+
+
 def test_a_disk_on_a_pool_nobody_knows_is_uncheckable() -> None:
     assert disk_list([a.vm(name="db", disks=(a.disk(),))], []).uncheckable == ("db",)
 

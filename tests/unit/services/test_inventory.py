@@ -224,3 +224,22 @@ async def test_a_pool_stays_while_disks_lie_on_it(store: Store) -> None:
 async def test_a_file_pool_needs_an_absolute_root(store: Store, root: str) -> None:
     with pytest.raises(BadInput, match="absolute path"):
         await pools.create_pool(store, CLOCK, NewPool(name="p", kind=PoolKind.FILE, root=root), actor="ada")
+
+
+@pytest.mark.parametrize(
+    "root", ["", "vms", "/mnt/x", "rbd:", "rbd:/", "rbd:vms/", "rbd:vms/a/b", "rbd:vms@x", "rbd:v\nm"]
+)
+async def test_a_pool_of_images_is_named_as_ceph_names_it(store: Store, root: str) -> None:
+    with pytest.raises(BadInput, match="rbd:cloudstack") as caught:
+        await pools.create_pool(store, CLOCK, NewPool(name="p", kind=PoolKind.RBD, root=root), actor="ada")
+    assert (caught.value.code, caught.value.field) == ("bad_root", "root")
+
+
+async def test_a_disk_on_a_pool_of_images_is_an_images_name(store: Store) -> None:
+    for name, root in (("ceph", "rbd:vms"), ("ceph-kvm", "rbd:vms/kvm")):
+        await pools.create_pool(store, CLOCK, NewPool(name=name, kind=PoolKind.RBD, root=root), actor="ada")
+    (kept,) = await put(store, "a", NewVm(name="web", disks=(NewDisk(path="disk-1", pool="ceph-kvm"),)))
+    assert [disk.path for disk in kept.disks] == ["disk-1"]
+    for path in ("vms/disk-1", "disk-1@snapshot", "disk\n1"):
+        with pytest.raises(BadInput, match="the image's name alone"):
+            await put(store, "a", NewVm(name="web", disks=(NewDisk(path=path, pool="ceph"),)))
