@@ -1,30 +1,14 @@
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.domain.evidence import FileState, Memory, Report, Verdict
-from controller.domain.judge import judge
+from controller.domain.evidence import Verdict
 from controller.domain.tally import GAP_IN_INTERVALS, Tally, count, dead_enough
-from shared.enums import Reach
 from tests.fixtures.builders import T0, at
-from tests.fixtures.evidence import (
-    COUNTER,
-    OWN_COUNTER,
-    beat,
-    facts,
-    file_state,
-    own_beat,
-    policy,
-    pool_view,
-    reading,
-    report,
-    unread,
-)
+from tests.fixtures.evidence import policy
 
 INTERVAL = timedelta(seconds=15)
-SECOND_NS = 10**9
 
 
 def counted(*rounds: tuple[Verdict, float], tally: Tally | None = None) -> Tally:
@@ -137,113 +121,3 @@ def test_shifting_all_times_changes_no_decision(seen: list[tuple[Verdict, int]],
         there = count(there, verdict, at=now + by, interval=INTERVAL)
         assert (here.dead, here.silence) == (there.dead, there.silence)
         assert dead_enough(here, policy()) == dead_enough(there, policy())
-
-
-# -- what was measured on real storage --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What both witnesses see at one moment. None for mtime: the look hung."""
-
-    second: float
-    mtime_s: float | None
-    beats: int = 0
-
-
-def replay(*looks: Look) -> tuple[list[Verdict], Tally]:
-    """The verdicts of the looks after the first, which is the baseline, and the tally they lead to."""
-    memory: dict[str, Memory] = {}
-    tally, verdicts = Tally(), []
-    for number, look in enumerate(looks):
-        judgement = judge(
-            facts(*(witness(w, look, number) for w in ("w1", "w2")), at=at(look.second)),
-            memory=memory,
-            policy=policy(),
-            disconnect_at=T0,
-        )
-        memory = judgement.memory
-        if number:
-            verdicts.append(judgement.verdict)
-            tally = count(tally, judgement.verdict, at=at(look.second), interval=INTERVAL)
-    return verdicts, tally
-
-
-def witness(witness_id: str, look: Look, number: int) -> Report:
-    state: FileState | None = None
-    if look.mtime_s is not None:
-        written = int(look.mtime_s * SECOND_NS)
-        state = replace(file_state(), mtime_ns=written, ctime_ns=written)
-    seen = unread() if state is None else replace(reading(), state=state)
-    subject = beat(counter=COUNTER + look.beats, moved_age=2.0 if look.beats else look.second + 2.0)
-    view = pool_view(own=own_beat(counter=OWN_COUNTER + number), subject=subject)
-    return report(witness_id, readings=(seen,), pools=(view,), reach=Reach.NO_ANSWER)
-
-
-def every(step: float, until: float) -> list[float]:
-    return [step * i for i in range(int(until / step) + 1)]
-
-
-def test_an_idle_guest_that_wrote_nothing_for_1862_s_is_alive_while_the_heartbeat_moves() -> None:
-    """storage.md: a live, idle Debian guest left its image untouched for 606, 1073 and 1862 s."""
-    verdicts, tally = replay(*(Look(second=s, mtime_s=-1.0, beats=int(s / 5)) for s in every(15, 1862)))
-    assert set(verdicts) == {ALIVE}
-    assert tally == Tally()
-
-
-def test_the_same_silence_without_a_heartbeat_is_dead_after_a_minute() -> None:
-    verdicts, tally = replay(*(Look(second=s, mtime_s=-1.0) for s in every(15, 75)))
-    assert set(verdicts) == {DEAD}
-    assert dead_enough(tally, policy())
-
-
-def test_a_buffered_writer_whose_mtime_moves_every_31_s_never_gets_dead_enough() -> None:
-    """The guest wrote all the time; the server's mtime moved only when the host's kernel flushed."""
-    looks = [Look(second=s, mtime_s=31 * (s // 31)) for s in every(15, 600)]
-    tally = Tally()
-    for until in range(2, len(looks) + 1):
-        _, tally = replay(*looks[:until])
-        assert tally.dead <= 2
-        assert not dead_enough(tally, policy())
-
-
-def test_a_flush_34_s_after_the_last_write_starts_the_silence_again() -> None:
-    """The host is dead already; its kernel's last flush counts as life all the same, and costs only time."""
-    looks = [Look(second=s, mtime_s=34.0 if s >= 34 else 0.0) for s in every(15, 135)]
-    verdicts, tally = replay(*looks)
-    assert verdicts[:3] == [DEAD, DEAD, ALIVE]
-    assert tally.first_at == at(60)
-    assert dead_enough(tally, policy())
-
-
-def test_an_nfs3_delegation_whose_mtime_is_now_and_then_jumps_back_is_life_for_91_s_and_silence_after() -> None:
-    looks = [Look(second=s, mtime_s=s if s <= 91 else -5.0) for s in every(15, 210)]
-    verdicts, tally = replay(*looks)
-    assert verdicts[:7] == [ALIVE] * 7  # six looks at *now*, then the jump back to the truth
-    assert set(verdicts[7:]) == {DEAD}
-    assert tally.first_at == at(120)
-
-
-def test_an_nfs4_delegation_that_hangs_for_57_s_is_unknown_and_neither_counts_nor_resets() -> None:
-    hung = [Look(second=s, mtime_s=None if 30 <= s < 60 else -5.0) for s in every(15, 120)]
-    verdicts, tally = replay(*hung)
-    assert verdicts == [DEAD, INCONCLUSIVE, INCONCLUSIVE, DEAD, DEAD, DEAD, DEAD, DEAD]
-    assert tally.first_at == at(15)
-    longer = [Look(second=s, mtime_s=None if 30 <= s < 87 else -5.0) for s in every(15, 120)]
-    _, tally = replay(*longer)
-    assert tally.first_at == at(90)  # a hole of more than three intervals
-
-
-def test_a_server_that_answers_from_its_cache_shows_the_own_heartbeat_still_too_and_proves_nothing() -> None:
-    """A hard mount: `stat` gave the old mtime without an error for up to 60 s after the server was gone."""
-    memory: dict[str, Memory] = {}
-    for number, second in enumerate(every(15, 60)):
-        frozen = Look(second=second, mtime_s=-1.0)
-        judgement = judge(
-            facts(*(witness(w, frozen, 0) for w in ("w1", "w2")), at=at(second)),
-            memory=memory,
-            policy=policy(),
-            disconnect_at=T0,
-        )
-        memory = judgement.memory
-        assert judgement.verdict is INCONCLUSIVE, number
