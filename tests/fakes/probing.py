@@ -30,6 +30,12 @@ class FakeHost:
     """Set: as a witness it tells nothing."""
     storage_code: ReadingCode | None = None
     """Set: as a witness it cannot read any pool."""
+    watching_since: float = 0.0
+    """As a witness it knows of no movement before this second: its agent was restarted without its memory."""
+    disputed: bool = False
+    """Another host writes its heartbeat record too."""
+    sees: dict[str, int] = field(default_factory=dict)
+    """As a witness it sees these files so often written, whatever the others see."""
 
     @property
     def answers(self) -> bool:
@@ -87,8 +93,8 @@ class FakeProbing:
                 PoolView(
                     root=root,
                     code=one.storage_code,
-                    own=self._beat(witness.id),
-                    subject=self._beat(question.subject.id),
+                    own=self._beat(witness.id, one),
+                    subject=self._beat(question.subject.id, one),
                 )
                 for root in question.pool_roots
             ),
@@ -101,11 +107,11 @@ class FakeProbing:
         one = self.hosts[host.id]
         if not one.answers:
             return Seen(host_id=host.id, reach=one.reach)
-        others = {other: self._beat(other) for other in self.hosts if other != host.id}
-        pools = tuple(PoolSeen(root=r, readable=True, own=self._beat(host.id), others=others) for r in self.roots)
+        others = {other: self._beat(other, one) for other in self.hosts if other != host.id}
+        pools = tuple(PoolSeen(root=r, readable=True, own=self._beat(host.id, one), others=others) for r in self.roots)
         return Seen(host_id=host.id, reach=one.reach, boot_id=one.boot_id, pools=pools)
 
-    def _beat(self, host_id: str) -> Beat:
+    def _beat(self, host_id: str, witness: FakeHost) -> Beat:
         one, now = self.hosts[host_id], self.clock()
         moved_at = now if one.silent_since is None else one.silent_since
         return Beat(
@@ -113,13 +119,14 @@ class FakeProbing:
             boot_id=one.boot_id,
             counter=int(moved_at * 10),
             withdrawn=one.withdrawn,
-            moved_age=now - moved_at,
+            disputed=one.disputed,
+            moved_age=now - moved_at if moved_at >= witness.watching_since else None,
             sampled_age=0.0,
         )
 
     def _reading(self, path: str, witness: FakeHost) -> Reading:
         if witness.storage_code is not None:
             return Reading(path=path, state=None, code=witness.storage_code)
-        times = self.writes.get(path, 0)
+        times = witness.sees.get(path, self.writes.get(path, 0))
         state = FileState(device="8:1", inode=1, size=4096, blocks=8, mtime_ns=times, ctime_ns=times)
         return Reading(path=path, state=state)
