@@ -27,7 +27,9 @@ def make_app(config: AgentConfig) -> FastAPI:
     """The service of one host; it watches the pools while it runs."""
     boot_id = read_boot_id(config.lab_boot_id)
     roots = Roots(config.pools, config.allowed_roots)
-    runner = Runner(plain_folders=config.lab_plain_folders, patience_s=config.patience)
+    runner = Runner(
+        plain_folders=config.lab_plain_folders, patience_s=config.patience, probe_settings=config.probe_settings
+    )
     sampler = Sampler(
         runner,
         roots,

@@ -48,6 +48,7 @@ def load(
     """Read the configuration; the environment wins over the file. Returns it with warnings.
 
     Raises:
+    probe_settings: Path | None = None
         ConfigError: naming the setting and the remedy.
     """
     raw = {**(_file_settings(file) if file else {}), **_prefixed(environ)}
@@ -159,3 +160,4 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "LAB_BOOT_ID": Path,
     "LAB_PLAIN_FOLDERS": _flag,
 }
+    "PROBE_SETTINGS": Path,

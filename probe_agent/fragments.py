@@ -15,16 +15,20 @@ SEPARATOR = "\n"
 
 def fragment(path: str, reading: Reading) -> str:
     """The JSON object of one reading."""
-    code, detail, how, took_s, device, inode, size, blocks, mtime_ns, ctime_ns = reading
+    code, detail, how, took_s, device, inode, size, blocks, mtime_ns, ctime_ns, held_by = reading
     if code is not None:
         return unknown(path, code, detail, took_s)
     return (
         f'{{"path":{quote(path)},"status":"ok","how":"{how}","took_s":{took_s:.6f},'
-        f'"device":"{device}","inode":{inode},"size":{size},"blocks":{blocks},'
-        f'"mtime_ns":{mtime_ns},"ctime_ns":{ctime_ns}}}'
+        f'"device":{quote(device)},"inode":{inode},"size":{size},"blocks":{blocks},'
+        f'"mtime_ns":{mtime_ns},"ctime_ns":{ctime_ns}{_held(held_by) if held_by else ""}}}'
     )
 
 
 def unknown(path: str, code: ReadingCode, detail: str, took_s: float = 0.0) -> str:
     """The JSON object of a look that told nothing (rule 3: it carries no value at all)."""
     return f'{{"path":{quote(path)},"status":"unknown","code":"{code}","detail":{quote(detail)},"took_s":{took_s:.6f}}}'
+
+
+def _held(held_by: tuple[str, ...]) -> str:
+    return f',"held_by":[{",".join(map(quote, held_by))}]'

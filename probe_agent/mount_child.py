@@ -58,8 +58,11 @@ class _Turn:
 class MountChild:
     """Asks the child of one mount, starting it when there is none."""
 
-    def __init__(self, root: str, *, plain_folders: bool, patience_s: float) -> None:
+    def __init__(
+        self, root: str, *, plain_folders: bool, patience_s: float, probe_settings: Path | None = None
+    ) -> None:
         self._root = root
+        self._probe_settings = probe_settings
         self._plain_folders = plain_folders
         self._patience_s = patience_s
         self._lock = asyncio.Lock()
@@ -158,16 +161,21 @@ class MountChild:
         self._refuse_if_inherited()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        command = [sys.executable, "-s", "-S", "-m", "probe_agent.child", str(os.getpid()), self._root]
+        plug_in = not self._root.startswith("/")
+        # A plug-in may lie wherever this process can import from; for paths nothing but this package is needed.
+        flags, packages = (["-s"], os.pathsep.join(filter(None, sys.path))) if plug_in else (["-s", "-S"], _PACKAGES)
+        command = [sys.executable, *flags, "-m", "probe_agent.child", str(os.getpid()), self._root]
         if self._plain_folders:
             command.append("--plain-folders")
+        if plug_in and self._probe_settings is not None:
+            command.append(f"--settings={self._probe_settings}")
         with theirs:
             popen = subprocess.Popen(  # noqa: S603, ASYNC220  own program; returns at exec, in ms
                 command,
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 cwd="/",
-                env={"PYTHONPATH": _PACKAGES, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
             )
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_AHEAD)
         return _Process(popen, reader, writer)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from probe_agent.fragments import SEPARATOR, unknown
@@ -11,6 +12,8 @@ from probe_agent.sampling import Sample
 from shared.enums import ReadingCode
 
 MAX_CHILDREN = 64
+MAX_PLUG_IN_CHILDREN = 16
+"""Of these, for pools that are no mounts: their names come with the questions and are not looked up anywhere."""
 _BATCH = 2_000
 """Targets per question: the sampling of heartbeats gets its turn between two of them."""
 
@@ -18,8 +21,9 @@ _BATCH = 2_000
 class Runner:
     """Hands questions to the child of the mount they are about."""
 
-    def __init__(self, *, plain_folders: bool, patience_s: float) -> None:
+    def __init__(self, *, plain_folders: bool, patience_s: float, probe_settings: Path | None = None) -> None:
         self._plain_folders = plain_folders
+        self._probe_settings = probe_settings
         self._patience_s = patience_s
         self._children: dict[str, MountChild] = {}
 
@@ -85,8 +89,14 @@ class Runner:
         if child is None:
             if len(self._children) >= MAX_CHILDREN:
                 raise SeenNothingError(ReadingCode.OTHER, f"more than {MAX_CHILDREN} mounts")
+            plug_ins = sum(not known.startswith("/") for known in self._children)
+            if not root.startswith("/") and plug_ins >= MAX_PLUG_IN_CHILDREN:
+                raise SeenNothingError(ReadingCode.OTHER, f"more than {MAX_PLUG_IN_CHILDREN} pools of plug-ins")
             child = self._children[root] = MountChild(
-                root, plain_folders=self._plain_folders, patience_s=self._patience_s
+                root,
+                plain_folders=self._plain_folders,
+                patience_s=self._patience_s,
+                probe_settings=self._probe_settings,
             )
         return child
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from probe_agent.mounts import below, read_mounts
+from probe_agent.plugins import installed_schemes, pool_of, scheme_of
 from probe_agent.pools import pool_roots
-from probe_agent.probes.registry import installed_schemes, scheme_of
 from shared.enums import ReadingCode
 
 _MAX_PATH = 4095
@@ -35,7 +35,7 @@ class Roots:
 
 @dataclass(slots=True)
 class Sorted:
-    """Positions of the request's targets per root (or plug-in scheme), and of those that are refused."""
+    """Positions of the request's targets per root (or plug-in's pool), and of those that are refused."""
 
     by_root: dict[str, list[int]] = field(default_factory=dict)
     refused: dict[int, tuple[ReadingCode, str]] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def sort_targets(targets: Sequence[str], roots: Sequence[str]) -> Sorted:
 def _sort_other(result: Sorted, position: int, target: str) -> None:
     scheme = scheme_of(target)
     if scheme and scheme in installed_schemes():
-        result.by_root.setdefault(scheme + ":", []).append(position)
+        result.by_root.setdefault(pool_of(target), []).append(position)
     else:
         outside = "below no root that this agent may look at"
         result.refused[position] = (ReadingCode.OUTSIDE_ROOTS, outside)

@@ -133,7 +133,7 @@ def test_without_statx_a_file_is_opened_and_says_so(pool: Path, agent: AgentProc
     fallback = FileProbe(use_statx=False)
     good, fifo, none = fallback.read(str(pool), targets, until=1e12, plain_folders=True)
     assert good.how is ReadingMethod.OPEN_FSTAT
-    assert good[4:] == FileReadingValues.of(agent.probe([disk]).readings[0])
+    assert good[4:10] == FileReadingValues.of(agent.probe([disk]).readings[0])
     assert (fifo.code, none.code) == (ReadingCode.NOT_A_REGULAR_FILE, ReadingCode.MISSING)
 
 

@@ -10,7 +10,6 @@ from probe_agent.errors import ReplayedNonceError, UnauthorizedError
 from probe_agent.fragments import fragment
 from probe_agent.mounts import Mount, below, read_mounts
 from probe_agent.probes.base import Reading
-from probe_agent.probes.registry import load, scheme_of
 from shared.enums import ReadingCode, ReadingMethod, ReadingStatus
 from shared.protocol import FileReading
 
@@ -102,12 +101,6 @@ def test_no_token_at_all_lets_nobody_in() -> None:
 
 def test_the_token_is_accepted() -> None:
     check_bearer("bearer secret", "secret")
-
-
-def test_a_plug_in_that_is_not_installed_is_an_error() -> None:
-    assert (scheme_of("rbd:pool/image"), scheme_of("/mnt/a:b")) == ("rbd", "")
-    with pytest.raises(LookupError):
-        load("no-such-scheme")
 
 
 @pytest.mark.parametrize("module", ["probe_agent.child", "probe_agent.beat"])

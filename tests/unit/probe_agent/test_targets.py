@@ -15,6 +15,11 @@ def test_each_target_goes_to_the_deepest_root_and_duplicates_stay() -> None:
     }
 
 
+def test_a_plug_ins_targets_go_to_their_pool() -> None:
+    targets = ["rbd:vms/a", "rbd:vms/kvm/a", "/mnt/pool/a", "rbd:vms/b"]
+    assert sort_targets(targets, ROOTS).by_root == {"rbd:vms": [0, 3], "rbd:vms/kvm": [1], "/mnt/pool": [2]}
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -22,7 +27,7 @@ def test_each_target_goes_to_the_deepest_root_and_duplicates_stay() -> None:
         "/mnt/pool",
         "/mnt/poolside/x",
         "/mnt/pool-2/x",
-        "rbd:pool/image",
+        "nobody:pool/image",
     ],
 )
 def test_what_lies_below_no_root_is_refused(target: str) -> None:
