@@ -47,6 +47,8 @@ EXPECTED = (
     f"RuntimeError: {ADAPTER_BUG}",
 )
 """A paused process, a database that does not answer, a mishap's bug: the engine says so and tries again."""
+GONE_WITH_A_RESTORE = "controller.db.store.StoreError: no "
+"""Whoever wants to store what became of something that the restored database never knew."""
 POLL_S = 0.5
 
 
@@ -282,7 +284,8 @@ class Simulation:
         self.referee.logs.append(event)
         if "exception" in event:
             self.universe.note("log", str(event.get("event")), str(event["exception"]).splitlines()[-1])
-            if not str(event["exception"]).splitlines()[-1].startswith(EXPECTED):
+            expected = (*EXPECTED, GONE_WITH_A_RESTORE) if self.facts.restored_at is not None else EXPECTED
+            if not str(event["exception"]).splitlines()[-1].startswith(expected):
                 self.crashes.append(str(event["exception"]))
 
     def step_clock(self, seconds: float) -> None:
