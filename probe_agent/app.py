@@ -72,7 +72,10 @@ def run(config: AgentConfig) -> None:
 async def _agent_problem(_: HttpRequest, error: Exception) -> Response:
     if not isinstance(error, AgentError):  # never registered for another
         raise error
-    return _problem(error.status, error.code, error.title, str(error))
+    problem = _problem(error.status, error.code, error.title, str(error))
+    if error.hangs_up:
+        problem.headers["Connection"] = "close"
+    return problem
 
 
 async def _http_problem(_: HttpRequest, error: Exception) -> Response:

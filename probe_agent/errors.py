@@ -13,6 +13,8 @@ class AgentError(Exception):
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal"
     title: ClassVar[str] = "The agent failed"
+    hangs_up: ClassVar[bool] = False
+    """True where the rest of the request is not worth reading."""
 
 
 class UnauthorizedError(AgentError):
@@ -53,3 +55,4 @@ class TooLargeError(AgentError):
     status = 413
     code = "too_large"
     title = "The request is too large"
+    hangs_up = True

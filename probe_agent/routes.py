@@ -14,6 +14,8 @@ from shared.enums import PROTOCOL_VERSION
 from shared.protocol import SIGNATURE_HEADER, ProbeRequest, Request, WatchRequest, sign
 
 _MAX_BODY = 32 * 1024 * 1024
+_DISCARDED = 32 * 1024 * 1024
+"""Of a body that is too large so much is still read, so that an honest caller gets to see the refusal."""
 _R = TypeVar("_R", bound=Request)
 
 
@@ -59,10 +61,15 @@ def make_router(service: Service, gate: Gate) -> APIRouter:
 
 async def _body_of(http: HttpRequest) -> bytes:
     body = bytearray()
+    length = 0
     async for chunk in http.stream():
-        body += chunk
-        if len(body) > _MAX_BODY:
-            raise TooLargeError
+        length += len(chunk)
+        if length <= _MAX_BODY:
+            body += chunk
+        elif length > _MAX_BODY + _DISCARDED:
+            break
+    if length > _MAX_BODY:
+        raise TooLargeError(f"more than {_MAX_BODY} bytes")
     return bytes(body)
 
 
