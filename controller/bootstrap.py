@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,6 +16,7 @@ from controller.db.keepsake import FileKeepsake
 from controller.db.store import StoreError
 from controller.db.unit_of_work import PostgresStore
 from controller.domain.addresses import refused_for_power_device
+from controller.domain.enrolment import Authority
 from controller.domain.exec_presets import proves
 from controller.domain.inheritance import channels_of
 from controller.domain.model import Host, Pool, Vm
@@ -31,11 +33,13 @@ from controller.power.drivers.redfish import RedfishDriver
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
 from controller.probing.agents import HttpAgents
+from controller.probing.tls import NoTrustError, ReadAuthority, SecureClients
 from controller.services.device_rules import DeviceRules
 from controller.services.operator import Operator
 from controller.services.world import World
 
 NOTIFIER_EVERY_S = 1.0
+CONNECTIONS_A_HOST = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,7 @@ def build(config: Config, *, url: str, key: str) -> House:
     clock_engine = make_engine(url, pool_size=1)
     store = PostgresStore(engine, keys=[key])
     clock = SqlClock(clock_engine)
-    agents = HttpAgents()
+    agents = HttpAgents(secure=SecureClients(_authority(store, clock), limit=CONNECTIONS_A_HOST))
     cloud = Standalone(_inventory(store), _hooks(config))
     fence_agents = AgentShelf()
     exec_driver = ExecDriver(allowed=config.exec_allowed, agents=fence_agents)
@@ -120,6 +124,17 @@ def _inventory(store: PostgresStore) -> Inventory:
                 return await tx.vms_of(host.id), await tx.pools(cluster_id=host.cluster_id)
         except StoreError:
             return None
+
+    return read
+
+
+def _authority(store: PostgresStore, clock: SqlClock) -> ReadAuthority:
+    async def read() -> tuple[Authority | None, datetime]:
+        try:
+            async with store.transaction() as tx:
+                return await tx.authority(), await clock.now()
+        except StoreError as error:
+            raise NoTrustError(f"the certificate authority cannot be read: {error}") from error
 
     return read
 

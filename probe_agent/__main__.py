@@ -1,4 +1,4 @@
-"""``hostfence-agent``: serve, heartbeat, prepare-pool."""
+"""``hostfence-agent``: serve, heartbeat, prepare-pool, enroll."""
 
 import argparse
 import logging
@@ -22,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
+        if arguments.command == "enroll":
+            return _enroll(arguments)
         needs_host = arguments.command != "prepare-pool"
         config, warnings = load(os.environ, arguments.config, needs_host=needs_host)
         for warning in warnings:
@@ -59,6 +61,29 @@ def _prepare(arguments: argparse.Namespace, config: AgentConfig) -> int:
     return 1 if errors else 0
 
 
+def _enroll(arguments: argparse.Namespace) -> int:
+    from probe_agent import enroll  # noqa: PLC0415  the heartbeat shall stay small
+
+    joining = enroll.Joining(
+        controller=arguments.controller,
+        token=(arguments.token or sys.stdin.readline()).strip(),
+        config=arguments.config or enroll.DEFAULT_CONFIG,
+        ca_fingerprint=arguments.ca_fingerprint,
+        controller_ca=arguments.controller_ca,
+        allow_http=arguments.allow_http,
+    )
+    try:
+        answer = enroll.enroll(joining)
+    except enroll.EnrolError as error:
+        return _fail(error, 1)
+    sys.stdout.write(
+        f"enrolled as {answer.host_name} ({answer.host_id}), settings in {joining.config}\n"
+        f"the authority's fingerprint is {enroll.fingerprint(answer.ca_certificate)}\n"
+        "restart the agent now: the controller asks it over TLS only from here on\n"
+    )
+    return 0
+
+
 def _fail(error: object, status: int) -> int:
     sys.stderr.write(f"hostfence-agent: {error}\n")
     return status
@@ -74,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser("prepare-pool", help="make the heartbeat folder (root, once)")
     prepare.add_argument("paths", nargs="*", metavar="PATH", help="default: the configured pools")
     prepare.add_argument("--uid", type=int, help=f"default: {PREFIX}UID, the same on all hosts")
+    join = commands.add_parser("enroll", help="get this host's certificate and secret from the controller")
+    join.add_argument("--controller", required=True, metavar="URL", help="such as https://hostfence.example.org")
+    join.add_argument("--token", help="the join token; left out, it is read from standard input")
+    join.add_argument("--ca-fingerprint", default="", metavar="SHA256", help="as shown with the join token")
+    join.add_argument("--controller-ca", type=Path, metavar="FILE", help="authorities to trust for the URL (PEM)")
+    join.add_argument("--allow-http", action="store_true", help="send the join token in plain text (laboratories)")
     return parser
 
 

@@ -18,6 +18,7 @@ from probe_agent.runner import Runner
 from probe_agent.sampler import Sampler
 from probe_agent.service import Service
 from probe_agent.targets import Roots
+from probe_agent.tls import asking, serving
 from shared.protocol import AgentProblem
 
 _GRACEFUL_S = 2
@@ -48,7 +49,7 @@ def make_app(config: AgentConfig) -> FastAPI:
             await watching
         await runner.close()
 
-    service = Service(config.host_id, boot_id, roots, runner, sampler)
+    service = Service(config.host_id, boot_id, roots, runner, sampler, asking(config))
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(make_router(service, Gate(config.token)))
     app.add_exception_handler(AgentError, _agent_problem)
@@ -66,6 +67,7 @@ def run(config: AgentConfig) -> None:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_GRACEFUL_S,
+        **serving(config),
     )
 
 

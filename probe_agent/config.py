@@ -24,6 +24,15 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Where this host's certificate, its key and the authority's certificate lie (PEM)."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+@dataclass(frozen=True, slots=True)
 class AgentConfig:
     """What the environment says. Intervals are in seconds."""
 
@@ -37,7 +46,9 @@ class AgentConfig:
     sample_interval: float = 2.0
     patience: float = 100.0
     uid: int = DEFAULT_UID
+    tls: TlsFiles | None = None
     memory_folder: Path | None = None
+    probe_settings: Path | None = None
     lab_boot_id: Path | None = None
     lab_plain_folders: bool = False
 
@@ -48,14 +59,14 @@ def load(
     """Read the configuration; the environment wins over the file. Returns it with warnings.
 
     Raises:
-    probe_settings: Path | None = None
         ConfigError: naming the setting and the remedy.
     """
-    raw = {**(_file_settings(file) if file else {}), **_prefixed(environ)}
+    raw = {**(file_settings(file) if file else {}), **_prefixed(environ)}
     warnings = [f"{PREFIX}{name}: no such setting, ignored" for name in sorted(raw) if name not in _PARSERS]
     values = {name.lower(): _parsed(name, text) for name, text in raw.items() if name in _PARSERS and text}
     if "token_file" in values:
         values["token"] = _read_token(values.pop("token_file"))
+    values["tls"] = _tls_files(values)
     if needs_host and "host_id" not in values:
         raise ConfigError(f"{PREFIX}HOST_ID is not set: give this host's hostfence id (a uuid)")
     if len(values.get("token", "x" * _MIN_TOKEN)) < _MIN_TOKEN:
@@ -67,7 +78,8 @@ def _prefixed(source: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(PREFIX): text.strip() for name, text in source.items() if name.startswith(PREFIX)}
 
 
-def _file_settings(file: Path) -> dict[str, str]:
+def file_settings(file: Path) -> dict[str, str]:
+    """The file's settings as text, by their names without the prefix. Raises :class:`ConfigError`."""
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeError) as error:
@@ -100,6 +112,16 @@ def _read_token(file: Path) -> str:
     if not token:
         raise ConfigError(f"{PREFIX}TOKEN_FILE: {file} is empty")
     return token
+
+
+def _tls_files(values: dict[str, Any]) -> TlsFiles | None:
+    """Take the three out of ``values``. Some of them only would be plain HTTP by mistake."""
+    found = {name: values.pop(f"tls_{name}") for name in ("certificate", "key", "ca") if f"tls_{name}" in values}
+    if not found:
+        return None
+    if len(found) < 3:
+        raise ConfigError(f"{PREFIX}TLS_CERTIFICATE, {PREFIX}TLS_KEY and {PREFIX}TLS_CA: set all three, or none")
+    return TlsFiles(**found)
 
 
 def _host_id(text: str) -> str:
@@ -156,8 +178,11 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "SAMPLE_INTERVAL": _number(0.05, 30),
     "PATIENCE": _number(1, 600),
     "UID": _whole(0, 2**31),
+    "TLS_CERTIFICATE": Path,
+    "TLS_KEY": Path,
+    "TLS_CA": Path,
     "MEMORY_FOLDER": Path,
+    "PROBE_SETTINGS": Path,
     "LAB_BOOT_ID": Path,
     "LAB_PLAIN_FOLDERS": _flag,
 }
-    "PROBE_SETTINGS": Path,

@@ -1,13 +1,15 @@
 """Does another host's address answer? Asked by the controller of a witness, about a host that went silent.
 
 Only a time-out or *host unreachable* is ``no_answer``. All that is this machine's own trouble (resolver, no route,
-local firewall) is ``unknown`` (rule 3), and a mere TCP answer means that a kernel lives.
+local firewall) is ``unknown`` (rule 3), and a mere TCP answer means that a kernel lives, whatever becomes of the TLS
+handshake after it.
 """
 
 import asyncio
 import errno
 import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 
@@ -24,13 +26,18 @@ _SILENCE = {errno.EHOSTUNREACH, errno.ETIMEDOUT}
 _RANK = (Reach.AGENT_ANSWERED, Reach.KERNEL_ANSWERS, Reach.UNKNOWN, Reach.NO_ANSWER)
 
 
-async def try_all(targets: Sequence[ReachTarget], *, within_s: float) -> list[ReachResult]:
+async def try_all(
+    targets: Sequence[ReachTarget], *, within_s: float, trust: ssl.SSLContext | None = None
+) -> list[ReachResult]:
     """Try every target at once; each yields one result within the time."""
-    return list(await asyncio.gather(*(try_one(target, within_s=within_s) for target in targets)))
+    return list(await asyncio.gather(*(try_one(target, within_s=within_s, trust=trust) for target in targets)))
 
 
-async def try_one(target: ReachTarget, *, within_s: float) -> ReachResult:
-    """Try one target; of a name with several addresses the strongest sign of life counts, and no doubt is lost."""
+async def try_one(target: ReachTarget, *, within_s: float, trust: ssl.SSLContext | None = None) -> ReachResult:
+    """Try one target; of a name with several addresses the strongest sign of life counts, and no doubt is lost.
+
+    ``trust``: what a target with a ``tls_name`` is asked with; without it only its kernel can answer.
+    """
     until = asyncio.get_running_loop().time() + within_s
     try:
         async with asyncio.timeout(within_s):
@@ -38,29 +45,41 @@ async def try_one(target: ReachTarget, *, within_s: float) -> ReachResult:
     except (OSError, TimeoutError, UnicodeError) as error:
         return _result(Reach.UNKNOWN, f"the name could not be resolved: {error}")
     results = await asyncio.gather(
-        *(_try_address(family, address, target.port, until) for family, address in addresses)
+        *(_try_address(family, address, target, trust, until) for family, address in addresses)
     )
     return min(results, key=lambda result: _RANK.index(result.outcome))
 
 
-async def _try_address(family: int, address: str, port: int, until: float) -> ReachResult:
+async def _try_address(
+    family: int, address: str, target: ReachTarget, trust: ssl.SSLContext | None, until: float
+) -> ReachResult:
     loop = asyncio.get_running_loop()
     connect_until = loop.time() + (until - loop.time()) * _CONNECT_SHARE
     try:
         async with asyncio.timeout_at(connect_until):
-            reader, writer = await asyncio.open_connection(address, port, family=family)
+            reader, writer = await asyncio.open_connection(address, target.port, family=family)
     except TimeoutError:
         return _result(Reach.NO_ANSWER, "no answer to the connect")
     except OSError as error:
         return _connect_failed(error)
     try:
         async with asyncio.timeout_at(until):
+            if target.tls_name:
+                # Never together with the connect: a handshake that hangs is no silence.
+                await _secure(writer, target.tls_name, trust)
             answer = await _get_health(reader, writer, address)
     except (OSError, TimeoutError) as error:
         return _result(Reach.KERNEL_ANSWERS, f"accepted, then: {str(error) or 'nothing in time'}")
     finally:
         writer.transport.abort()
     return _judge(answer)
+
+
+async def _secure(writer: asyncio.StreamWriter, name: str, trust: ssl.SSLContext | None) -> None:
+    """Speak TLS from here on, with somebody whose certificate is for ``name``. Raises an OSError otherwise."""
+    if trust is None:
+        raise OSError("this agent has no certificate to ask it with")
+    await writer.start_tls(trust, server_hostname=name)
 
 
 async def _get_health(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> bytes:

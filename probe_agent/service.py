@@ -6,6 +6,7 @@ in it (rule 3), and no time of any wall clock is in it except file times (rule 1
 
 import asyncio
 import json
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,13 +37,14 @@ _ANSWER_SHARE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The agent's answers."""
+    """The agent's answers. ``trust``: what neighbors that have enrolled are asked with."""
 
     host_id: str
     boot_id: str
     roots: Roots
     runner: Runner
     sampler: Sampler
+    trust: ssl.SSLContext | None = None
 
     def health(self) -> bytes:
         """The answer to ``GET /healthz``: no storage is touched for it."""
@@ -58,7 +60,9 @@ class Service:
         """The answer to ``POST /v1/probes``."""
         begun = asyncio.get_running_loop().time()
         within_s = request.deadline_s * _ANSWER_SHARE
-        readings, reach = await asyncio.gather(self._read(request.paths, within_s), _reach(request.reach, within_s))
+        readings, reach = await asyncio.gather(
+            self._read(request.paths, within_s), self._reach(request.reach, within_s)
+        )
         pools = [self.sampler.sight(root, request.subject_host_id) for root in request.pool_roots]
         return self._answer(
             request,
@@ -85,6 +89,9 @@ class Service:
         await asyncio.gather(*(read(*group) for group in targets.by_root.items()))
         return lines
 
+    async def _reach(self, targets: Sequence[ReachTarget], within_s: float) -> list[ReachResult]:
+        return await try_all(targets, within_s=within_s, trust=self.trust) if targets else []
+
     def _answer(self, request: Request, begun: float, *parts: bytes) -> bytes:
         head = {
             "protocol": PROTOCOL_VERSION,
@@ -95,7 +102,3 @@ class Service:
             "took_s": round(asyncio.get_running_loop().time() - begun, 6),
         }
         return json.dumps(head, separators=(",", ":")).encode()[:-1] + b"," + b",".join(parts) + b"}"
-
-
-async def _reach(targets: Sequence[ReachTarget], within_s: float) -> list[ReachResult]:
-    return await try_all(targets, within_s=within_s) if targets else []

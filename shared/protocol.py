@@ -43,10 +43,15 @@ class Answer(Wire):
 
 
 class ReachTarget(Wire):
-    """An address the witness shall try: ``GET http(s)://address:port/healthz``."""
+    """An address the witness shall try: ``GET http(s)://address:port/healthz``.
+
+    ``tls_name``: over TLS, with a certificate for this name; empty: plain. A witness that is older, or has no
+    certificate itself, asks in plain and learns that a kernel answers.
+    """
 
     address: str = Field(min_length=1, max_length=253)
     port: int = Field(ge=1, le=65535)
+    tls_name: str = Field(default="", max_length=253)
 
 
 class ReachResult(Wire):
@@ -78,12 +83,12 @@ class FileReading(Wire):
     blocks: int = 0
     mtime_ns: int = 0
     ctime_ns: int = 0
+    held_by: tuple[str, ...] = ()
 
 
 class HeartbeatSight(Wire):
     """What the witness knows of one host's heartbeat on one pool, by its continuous sampling.
 
-    held_by: tuple[str, ...] = ()
     ``moved_age_s``: seconds since this witness last saw the record change (None: never seen changing since it watches;
     the first sight of a record is not a change). ``sampled_age_s``: seconds since the last successful fresh read
     (None: never). ``watched_for_s``: seconds since sampling of this record began. ``withdrawn``: the record says its

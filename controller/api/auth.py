@@ -1,5 +1,7 @@
 """Who is asking, and may they: nothing under ``/api`` is reached without a valid token, no route without a role.
 
+The one exception stands in :mod:`controller.api.open_door`.
+
 The first is done before routing, so that no route can forget it; the second stands in each route's signature.
 """
 
@@ -10,6 +12,7 @@ from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from controller.api.open_door import OpenDoor
 from controller.api.problems import database_unavailable, unauthenticated
 from controller.db.store import Store, StoreUnavailable
 from controller.domain.model import Role
@@ -23,14 +26,18 @@ _LONGEST_TOKEN = 512
 class Authenticate:
     """ASGI middleware: finds the principal of every request under :data:`PREFIX`, or ends the request with 401."""
 
-    def __init__(self, app: ASGIApp, *, store: Store) -> None:
+    def __init__(self, app: ASGIApp, *, store: Store, door: OpenDoor) -> None:
         self._app = app
         self._store = store
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass."""
         if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
             await self._app(scope, receive, send)
+            return
+        if self._door.leads_to(scope):
+            await (self._door.refusal(scope) or self._app)(scope, receive, send)
             return
         try:
             principal = await self._principal(Headers(scope=scope))

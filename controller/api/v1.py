@@ -8,8 +8,9 @@ from fastapi.openapi.utils import get_openapi
 from controller.api import docs, health
 from controller.api.auth import Authenticate, bearer
 from controller.api.deps import Deps
+from controller.api.open_door import OpenDoor
 from controller.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
-from controller.api.routes import clusters, control, hosts, incidents, pools, power, reports, settings
+from controller.api.routes import clusters, control, enrolment, hosts, incidents, pools, power, reports, settings
 
 PREFIX = "/api/v1"
 OPENAPI_URL = f"{PREFIX}/openapi.json"
@@ -22,27 +23,35 @@ _CAN_HAPPEN = {
     422: "The input can't be used",
     503: "The database, or a device, does not answer",
 }
+_AT_THE_DOOR = {
+    403: "The join token is not known, used, or expired",
+    413: "The request is too large",
+    422: "The input can't be used",
+    429: "Too many requests",
+    503: "The database does not answer",
+}
 
 
 def add_api(app: FastAPI, deps: Deps) -> None:
     """Add everything under ``/api/v1``, ``/healthz`` and ``/docs``."""
     app.state.deps = deps
-    app.add_middleware(Authenticate, store=deps.store)
+    app.add_middleware(Authenticate, store=deps.store, door=OpenDoor(deps.clock.boottime))
     add_problem_handlers(app)
-    everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses())
-    for module in (clusters, settings, hosts, reports, power, pools, incidents, control):
+    everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses(_CAN_HAPPEN))
+    for module in (clusters, settings, hosts, enrolment, reports, power, pools, incidents, control):
         everything.include_router(module.router)
     app.include_router(everything)
+    app.include_router(enrolment.open_router, prefix=PREFIX, responses=_responses(_AT_THE_DOOR))
     app.include_router(health.router)
     docs.add_docs(app)
     _describe_problems(app)
 
 
-def _responses() -> dict[int | str, dict[str, Any]]:
+def _responses(can_happen: dict[int, str]) -> dict[int | str, dict[str, Any]]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         status: {"description": text, "content": {MEDIA_TYPE: {"schema": schema}}}
-        for status, text in _CAN_HAPPEN.items()
+        for status, text in can_happen.items()
     }
 
 

@@ -21,6 +21,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import (
     ApiToken,
@@ -344,6 +345,26 @@ class Tx(Protocol):
 
     async def save_token(self, token: ApiToken) -> None:
         """Insert or update; :class:`Conflict` on the name or the digest."""
+        ...
+
+    async def authority(self) -> Authority | None:
+        """The agents' certificate authority; None until one was made."""
+        ...
+
+    async def settle_authority(self, authority: Authority) -> None:
+        """Keep the authority; :class:`Conflict` when there is one: all certificates hang on it."""
+        ...
+
+    async def join_token(self, host_id: str) -> JoinToken | None:
+        """The host's unused one, expired or not."""
+        ...
+
+    async def save_join_token(self, token: JoinToken) -> None:
+        """Keep it in place of the host's earlier one."""
+        ...
+
+    async def delete_join_token(self, host_id: str) -> bool:
+        """It is used, or taken back; False when there was none."""
         ...
 
     async def add_audit(self, row: AuditRow) -> None:

@@ -41,7 +41,11 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One KVM host. ``agent_token`` is the shared secret with its agent, encrypted at rest."""
+    """One KVM host. ``agent_token`` is the shared secret with its agent, encrypted at rest.
+
+    ``agent_tls``: it has enrolled, and its agent is never spoken to in plain HTTP again. ``agent_tls_until``: the end
+    of the certificate it got last.
+    """
 
     id: str
     cluster_id: str
@@ -53,6 +57,8 @@ class Host:
     excluded: bool = False
     maintenance: bool = False
     runs_controller: bool = False
+    agent_tls: bool = False
+    agent_tls_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,17 @@
-"""Speaks to probe agents over HTTP, in the domain's words.
+"""Speaks to probe agents over HTTP, or TLS once they have enrolled, in the domain's words.
 
 Carries rule 3: an answer that is late, unsigned, foreign, of another protocol or to another question is a failure,
-never a silence; a mere TCP answer is a living kernel, and only a time-out or *unreachable* is none.
+never a silence; a mere TCP answer is a living kernel, whatever becomes of the TLS handshake after it, and only a
+time-out or *unreachable* is none.
 """
 
 import asyncio
 import errno
 import ipaddress
 import secrets
+import ssl
 import time
+from collections.abc import Iterator
 from typing import TypeVar
 
 import httpx
@@ -19,7 +22,9 @@ from controller.domain.model import Host
 from controller.domain.reasons import Reason
 from controller.domain.watch import Seen
 from controller.probing.base import Question
+from controller.probing.tls import NoTrustError, Progress, SecureClients, extensions
 from controller.probing.translate import report_of, seen_of
+from shared.enrolment import server_name
 from shared.enums import PROTOCOL_VERSION, Reach
 from shared.protocol import (
     SIGNATURE_HEADER,
@@ -56,9 +61,12 @@ class AgentFault(Exception):  # noqa: N818 - a value that travels a few lines, n
 class HttpAgents:
     """Implements :class:`controller.probing.base.Probing`."""
 
-    def __init__(self, *, scheme: str = "http", limit: int = 256) -> None:
-        """``limit``: connections at once; one client for the process, closed by :meth:`aclose`."""
-        self._scheme = scheme
+    def __init__(self, *, secure: SecureClients | None = None, limit: int = 256) -> None:
+        """``limit``: connections at once; one client for the process, closed by :meth:`aclose`.
+
+        ``secure``: for hosts that have enrolled, closed as well; without it they cannot be asked.
+        """
+        self._secure = secure
         self._client = httpx.AsyncClient(
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
             trust_env=False,
@@ -67,6 +75,8 @@ class HttpAgents:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+        if self._secure is not None:
+            await self._secure.aclose()
 
     async def ask(self, witness: Host, question: Question, *, deadline_s: float) -> Report:
         """See :class:`controller.probing.base.Probing`."""
@@ -76,7 +86,7 @@ class HttpAgents:
             subject_host_id=question.subject.id,
             paths=list(question.paths),
             pool_roots=list(question.pool_roots),
-            reach=[ReachTarget(address=question.subject.address, port=question.subject.agent_port)],
+            reach=[_target(question.subject)],
         )
         started = time.monotonic()
         try:
@@ -96,22 +106,28 @@ class HttpAgents:
 
     async def _post(self, host: Host, path: str, request: Request, kind: type[A], deadline_s: float) -> A:
         address = f"[{host.address}]" if ":" in host.address else host.address
+        scheme = "https" if host.agent_tls else "http"
+        progress = Progress()
         try:
             async with asyncio.timeout(deadline_s + GRACE_S) as limit:
                 await _resolves(host.address, within_s=deadline_s / 2)
+                client = await self._client_for(host)
                 left = (limit.when() or 0.0) - GRACE_S - asyncio.get_running_loop().time()
-                response = await self._client.post(
-                    f"{self._scheme}://{address}:{host.agent_port}{path}",
+                response = await client.post(
+                    f"{scheme}://{address}:{host.agent_port}{path}",
                     content=request.model_dump_json(),
                     headers={
                         "Authorization": f"Bearer {host.agent_token}",
                         "Content-Type": "application/json",
                     },
                     timeout=left,
+                    extensions=extensions(host, progress) if host.agent_tls else {},
                 )
-        except httpx.HTTPError as error:
-            raise _fault_of(error) from error
-        except TimeoutError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
+            if host.agent_tls and progress.accepted:
+                raise _after_accept(error) from error
+            if isinstance(error, httpx.HTTPError):
+                raise _fault_of(error) from error
             raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, "no whole answer by the deadline") from error
         except (httpx.InvalidURL, UnicodeError) as error:
             # An address or a token that no request can carry: this controller's own trouble.
@@ -121,6 +137,22 @@ class HttpAgents:
             # A process that answers HTTP on the agent's port is life of a kernel, whatever it says.
             raise AgentFault(Reach.KERNEL_ANSWERS, reason, f"HTTP {response.status_code}: {response.text[:200]}")
         return _checked(host, request, response, kind)
+
+    async def _client_for(self, host: Host) -> httpx.AsyncClient:
+        """Plain HTTP only for who has never enrolled: there is no way back (nobody in between may force one)."""
+        if not host.agent_tls:
+            return self._client
+        if self._secure is None:
+            raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, "the host has enrolled: it is asked over TLS only")
+        try:
+            return await self._secure.client_for(host)
+        except NoTrustError as error:
+            raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, str(error)) from error
+
+
+def _target(subject: Host) -> ReachTarget:
+    name = server_name(subject.id) if subject.agent_tls else ""
+    return ReachTarget(address=subject.address, port=subject.agent_port, tls_name=name)
 
 
 async def _resolves(address: str, *, within_s: float) -> None:
@@ -176,14 +208,28 @@ def _fault_of(error: httpx.HTTPError) -> AgentFault:
     return AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, detail)
 
 
+def _after_accept(error: Exception) -> AgentFault:
+    """Of an enrolled host that took the connection during this question: its kernel lives, whatever came then.
+
+    A handshake that hangs is a *connect time-out* to httpx, and one that is refused a connect error with any errno.
+    """
+    tls = next((one for one in _causes(error) if isinstance(one, ssl.SSLError)), None)
+    reason = Reason.WITNESS_SILENT if tls is None else Reason.WITNESS_INCOMPATIBLE
+    said = f"took the connection, then: {type(tls or error).__name__}: {tls or error}"
+    return AgentFault(Reach.KERNEL_ANSWERS, reason, said[:200])
+
+
 def _errno(error: BaseException) -> int | None:
-    """The first errno among the causes (httpx and anyio wrap it several times)."""
+    """The first errno among the causes."""
+    return next((one.errno for one in _causes(error) if isinstance(one, OSError) and one.errno is not None), None)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it came from (httpx and anyio wrap it several times)."""
     seen: list[BaseException] = [error]
     while seen:
         one = seen.pop()
-        if isinstance(one, OSError) and one.errno is not None:
-            return one.errno
+        yield one
         if isinstance(one, BaseExceptionGroup):
             seen.extend(one.exceptions)
         seen.extend(e for e in (one.__cause__, one.__context__) if e is not None)
-    return None

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from controller.domain.catalogue import DEVICE_ADDRESSES
+from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.model import (
     Cluster,
     ControllerRow,
@@ -82,6 +83,7 @@ class InventoryTx(TxBase):
             await self.delete_vm(vm.id)
         self._forget_owner(Level.HOST, host_id)
         self._drop(t.health, host_id)
+        self._drop(t.join_tokens, host_id)
         self._drop(t.hosts, host_id)
         return True
 
@@ -209,6 +211,27 @@ class InventoryTx(TxBase):
 
     async def settle_database(self, database_id: str) -> None:
         self._put(self._t.identity, 1, (database_id, self._t.place))
+
+    async def authority(self) -> Authority | None:
+        return self._t.authority.get(1)
+
+    async def settle_authority(self, authority: Authority) -> None:
+        if self._t.authority:
+            self._refuse("one", "there is an authority")
+        self._put(self._t.authority, 1, authority)
+
+    async def join_token(self, host_id: str) -> JoinToken | None:
+        return self._t.join_tokens.get(host_id)
+
+    async def save_join_token(self, token: JoinToken) -> None:
+        if token.host_id not in self._t.hosts:
+            self._refuse("host_id", f"no host {token.host_id}")
+        self._put(self._t.join_tokens, token.host_id, token)
+
+    async def delete_join_token(self, host_id: str) -> bool:
+        known = host_id in self._t.join_tokens
+        self._drop(self._t.join_tokens, host_id)
+        return known
 
     def _unique(self, name: str, value: str | None, taken: Iterable[str | None]) -> None:
         if value is not None and value in taken:

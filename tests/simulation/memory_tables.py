@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 from controller.db.store import Conflict, StoreError
+from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.incident import Incident
 from controller.domain.model import (
     ApiToken,
@@ -69,6 +70,9 @@ class Tables:
     deliveries_waiting: dict[str, None] = field(default_factory=dict)
     tokens: dict[str, ApiToken] = field(default_factory=dict)
     audit: dict[str, AuditRow] = field(default_factory=dict)
+    authority: dict[int, Authority] = field(default_factory=dict)
+    """At most one."""
+    join_tokens: dict[str, JoinToken] = field(default_factory=dict)
     writes: int = 0
     """Grows with every write, also with one that is taken back: who looks at every commit sees what changed nothing."""
 

@@ -87,6 +87,8 @@ class HostOut(Answer):
     excluded: bool
     maintenance: bool
     runs_controller: bool
+    agent_tls: bool
+    agent_tls_until: datetime | None
 
 
 class HostWithToken(HostOut):

@@ -3,6 +3,7 @@
 from controller.db.models.access import ApiTokens, Audit, Controllers, DatabaseIdentities, TimeBase
 from controller.db.models.acting import Attempts, Effects
 from controller.db.models.base import Base
+from controller.db.models.enrolment import Authorities, JoinTokens
 from controller.db.models.incidents import Events, Incidents, Rounds
 from controller.db.models.inventory import Clusters, Disks, Healths, Hosts, Pools, Vms
 from controller.db.models.outbox import Deliveries, Notices
@@ -12,6 +13,7 @@ __all__ = [
     "ApiTokens",
     "Attempts",
     "Audit",
+    "Authorities",
     "Base",
     "Clusters",
     "Controllers",
@@ -23,6 +25,7 @@ __all__ = [
     "Healths",
     "Hosts",
     "Incidents",
+    "JoinTokens",
     "Notices",
     "Pauses",
     "Pools",

@@ -37,6 +37,8 @@ class Hosts(Base):
     excluded: Mapped[bool]
     maintenance: Mapped[bool]
     runs_controller: Mapped[bool]
+    agent_tls: Mapped[bool]
+    agent_tls_until: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Pools(Base):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from probe_agent.__main__ import main
-from probe_agent.config import ConfigError, load
+from probe_agent.config import ConfigError, TlsFiles, load
 
 HOST = "6f0f3c9e-57a7-4b3e-9d1a-0c9a52f3b111"
 TOKEN = "0123456789abcdef"
@@ -45,6 +45,15 @@ def test_the_token_can_come_from_a_file_only_its_owner_can_read(tmp_path: Path) 
 
 def test_the_token_is_not_in_the_repr() -> None:
     assert TOKEN not in repr(load(env())[0])
+
+
+def test_a_certificate_is_set_whole_or_not_at_all() -> None:
+    files = {"TLS_CERTIFICATE": "/etc/c.pem", "TLS_KEY": "/etc/k.pem", "TLS_CA": "/etc/ca.pem"}
+    assert load(env())[0].tls is None
+    assert load(env(**files))[0].tls == TlsFiles(Path("/etc/c.pem"), Path("/etc/k.pem"), Path("/etc/ca.pem"))
+    for name in files:
+        with pytest.raises(ConfigError, match="all three, or none"):
+            load(env(**{key: text for key, text in files.items() if key != name}))
 
 
 @pytest.mark.parametrize(
