@@ -5,11 +5,14 @@ from tests.mutants.mutation import STORIES, Change, Mutation, Tests
 FENCING = "controller/engine/steps/fencing.py"
 INCIDENTS = "controller/services/incidents.py"
 JUDGE = "controller/domain/judge.py"
+RBD = "probe_agent/probes/rbd.py"
+TRANSLATE = "controller/probing/translate.py"
 MANUAL = "controller/services/manual_power.py"
 SAFEGUARDS = "controller/domain/safeguards.py"
 STEADY = "controller/domain/steady.py"
 TALLY = "controller/domain/tally.py"
 SQL_CLOCK = "controller/db/clock.py"
+TRACKER = "probe_agent/tracker.py"
 
 LAST_LOOK = "if back or judgement.verdict is not Verdict.DEAD:\n            await _not_dead"
 LAST_LOOK_IGNORED = LAST_LOOK.replace("back or judgement.verdict is not Verdict.DEAD", "back")
@@ -229,6 +232,34 @@ MUTATIONS = (
         Tests(("tests/integration/db/test_clock.py", "tests/unit/domain/test_steady.py")),
     ),
     Mutation(
+        "an-image-nobody-was-seen-to-hold",
+        3,
+        "no watcher is silence although the host was never seen alive in any way",
+        (Change(JUDGE, "memory.held.issuperset(readings) or ", "True or "),),
+        Tests(("tests/unit/domain/test_judge_holding.py",)),
+    ),
+    Mutation(
+        "a-pool-of-images-without-one",
+        3,
+        "a pool of images of which nothing was read is covered",
+        (Change(JUDGE, "    if not readings:\n        doubts.append(Reason.STORAGE_UNREADABLE)\n", ""),),
+        Tests(("tests/unit/domain/test_judge_holding.py",)),
+    ),
+    Mutation(
+        "an-answer-of-ceph-that-is-not-understood",
+        3,
+        "an answer without watchers' addresses is nobody's hold",
+        (Change(RBD, '_address(watcher["address"]) for watcher in watchers', '"" for watcher in watchers or []'),),
+        Tests(("tests/unit/probe_agent/test_rbd.py",)),
+    ),
+    Mutation(
+        "somebody-elses-image",
+        3,
+        "an image that another host holds is silent for this one",
+        (Change(TRANSLATE, "    if reading.held_by:\n        return _held(reading, subject_address)\n", ""),),
+        Tests(("tests/unit/probing/test_translate.py",)),
+    ),
+    Mutation(
         "newer-instead-of-different",
         12,
         "a storage server whose clock jumped back hides every write",
@@ -247,5 +278,19 @@ MUTATIONS = (
         "the correction that all controllers share is not applied",
         (Change(SQL_CLOCK, "told = steady.base.time(steady.wall)", "told = steady.wall"),),
         Tests(("tests/integration/db/test_clock.py",)),
+    ),
+    Mutation(
+        "a-heartbeat-of-two-hosts-is-believed",
+        3,
+        "the silence of a record that two hosts write counts as that of the one it is named after",
+        (Change(JUDGE, "if beat is not None and beat.known and beat.disputed:", "if False:"),),
+        Tests(("tests/unit/domain/test_judge.py", "tests/scenarios/test_witnesses.py")),
+    ),
+    Mutation(
+        "a-movement-nobody-saw-is-new",
+        3,
+        "a heartbeat that stopped while a pool hung for an hour passes for one seen moving just now",
+        (Change(TRACKER, "sample.at if sample.at - before.at <= gap_s else before.at", "sample.at"),),
+        Tests(("tests/unit/probe_agent/test_tracker.py", "tests/unit/probe_agent/test_recollection.py")),
     ),
 )
