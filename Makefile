@@ -13,7 +13,7 @@ WAITERS ?= 3
 .PHONY: help
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | while IFS='	' read -r target text; do \
-		printf '  make %-8s %s\n' "$$target" "$$text"; done
+		printf '  make %-9s %s\n' "$$target" "$$text"; done
 
 # -- set-up: each target does its own; stamps make repeating quick ----------------------------------------------------
 
@@ -53,6 +53,11 @@ check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python scripts/generate-docs --check
+
+.PHONY: test-ceph
+test-ceph: .venv/.dev-ready ## Ask a real Ceph of one node through the rbd probe (installs it; not part of make test)
+	@scripts/debian-counterparts ceph
+	$(BIN)/python -m pytest tests/real_ceph.py -v --timeout 300
 
 .PHONY: sim
 sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
