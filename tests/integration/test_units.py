@@ -4,12 +4,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
-from probe_agent.config import DEFAULT_UID
+from probe_agent.config import DEFAULT_UID, load
 from tests.fixtures.agents import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -131,6 +132,38 @@ def test_the_heartbeat_goes_before_everything_else_on_a_busy_host() -> None:
     assert int(heartbeat["IOWeight"][0]) > 100
     assert int(heartbeat["OOMScoreAdjust"][0]) < int(serve["OOMScoreAdjust"][0]) < 0
     assert heartbeat["OOMPolicy"] == ["continue"]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        (HEARTBEAT, 78, "config file"),
+        (SERVE, 78, "config file"),
+        (PREPARE, 1, "nothing is mounted there"),
+    ],
+)
+def test_the_program_understands_their_commands(name: str, status: int, said: str, tmp_path: Path) -> None:
+    """On a machine without its settings, and without such a pool: one line, and the status that stops restarting."""
+    (command,) = unit(name)["ExecStart"]
+    program, *arguments = command.replace("/etc/", f"{tmp_path}/").replace("%f", f"{tmp_path}/pool").split()
+    assert Path(program).name == "hostfence-agent"
+    done = subprocess.run(
+        [sys.executable, "-m", "probe_agent", *arguments],
+        env={"PATH": os.defpath, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
+    assert said in done.stderr
+
+
+def test_the_settings_they_make_are_settings() -> None:
+    (setting,) = unit(SERVE)["Environment"]
+    name, _, folder = setting.partition("=")
+    config, warnings = load({name: folder}, needs_host=False)
+    assert warnings == []
+    assert str(config.memory_folder) == f"/run/{unit(SERVE)['RuntimeDirectory'][0]}"
 
 
 def test_the_boot_id_stays_readable() -> None:
