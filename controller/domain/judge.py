@@ -335,11 +335,29 @@ def _doubts(facts: RoundFacts, findings: tuple[Finding, ...], policy: Policy) ->
     if len({f.witness_id for f in silent}) < max(1, policy.witnesses_required):
         doubts.append(Reason.TOO_FEW_WITNESSES)
         doubts += [r for f in findings for r in f.reasons if r not in LIFE]
+    if _saw_different_storage(facts):
+        doubts.append(Reason.INODE_CHANGED)
     covered = {root for f in silent for root in f.covers}
     needed = set(facts.disks.roots_in_question)
     if not needed or not needed <= covered:
         doubts.append(Reason.POOL_NOT_COVERED)
     return _unique(tuple(doubts))
+
+
+def _saw_different_storage(facts: RoundFacts) -> bool:
+    """Whether two witnesses read different things under one name: one of them asks another cluster.
+
+    A folder's device differs from host to host, and shows by the heartbeats in it that it is the same one.
+    """
+    seen: dict[str, tuple[str, int]] = {}
+    roots = {t.path: t.pool_root for t in facts.disks.targets}
+    return any(
+        seen.setdefault(reading.path, (reading.state.device, reading.state.inode))
+        != (reading.state.device, reading.state.inode)
+        for report in facts.reports
+        for reading in report.readings
+        if reading.state is not None and not takes_heartbeats(roots.get(reading.path, "/"))
+    )
 
 
 def _subject_boot_id(reports: tuple[Report, ...]) -> str:

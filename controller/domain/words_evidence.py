@@ -13,7 +13,7 @@ EVIDENCE: dict[Reason, tuple[str, str]] = {
         "Do not cut its power by hand. Look for a network fault between the host and the controller.",
     ),
     Reason.DISKS_MOVE: (
-        "Disk files of the host's virtual machines are still being written to.",
+        "Disks of the host's virtual machines are still being written to, or held open.",
         "Do not cut its power and do not start its machines elsewhere: they are running now.",
     ),
     Reason.CLOUD_HEARTBEAT_MOVES: (
@@ -80,7 +80,7 @@ EVIDENCE: dict[Reason, tuple[str, str]] = {
     Reason.INODE_CHANGED: (
         (
             "A disk file was replaced by another file since the last look, as a restore, a snapshot or a "
-            "storage migration does."
+            "storage migration does; or two neighbors read different images of Ceph under one name."
         ),
         "Check whether somebody is working on these disks right now.",
     ),

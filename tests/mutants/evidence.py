@@ -260,6 +260,13 @@ MUTATIONS = (
         Tests(("tests/unit/probing/test_translate.py",)),
     ),
     Mutation(
+        "any-cluster-of-ceph-will-do",
+        3,
+        "a witness that asks another cluster is as good as any",
+        (Change(JUDGE, "if _saw_different_storage(facts):", "if False:"),),
+        Tests(("tests/unit/domain/test_judge_holding.py",)),
+    ),
+    Mutation(
         "newer-instead-of-different",
         12,
         "a storage server whose clock jumped back hides every write",

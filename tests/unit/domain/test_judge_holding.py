@@ -90,6 +90,18 @@ def test_another_image_under_the_same_name_is_unknown_once() -> None:
     assert (judgement.verdict, Reason.INODE_CHANGED in judgement.reasons) == (Verdict.INCONCLUSIVE, True)
 
 
+def test_two_witnesses_that_see_different_images_under_one_name_ask_different_clusters() -> None:
+    here, there = reading(IMAGE), Reading(path=IMAGE, state=replace(file_state(), inode=12))
+    reports = [report("w1", pools=(), readings=(here,)), report("w2", pools=(), readings=(there,))]
+    disks = disk_list(targets=(DiskTarget(vm_id="v1", vm_name="web-1", path=IMAGE, pool_root=POOL),), pool_roots=())
+    before = {"w1": KNOWN, "w2": replace(KNOWN, files={IMAGE: replace(file_state(), inode=12)})}
+    for required in (1, 2):
+        under = policy(witnesses_required=required)
+        judgement = judged(replace(facts(*reports), disks=disks), before=before, under=under)
+        assert judgement.verdict is Verdict.INCONCLUSIVE
+        assert judgement.reasons == (Reason.INODE_CHANGED,)
+
+
 def test_a_host_that_was_never_seen_holding_the_image_makes_no_silence() -> None:
     judgement = judged_images(reading(IMAGE), before=replace(KNOWN, held=frozenset({OTHER})))
     assert (judgement.verdict, Reason.NO_HEARTBEAT in judgement.reasons) == (Verdict.INCONCLUSIVE, True)
