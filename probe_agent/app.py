@@ -16,12 +16,15 @@ from probe_agent.recollection import Recollection
 from probe_agent.routes import Gate, make_router
 from probe_agent.runner import Runner
 from probe_agent.sampler import Sampler
+from probe_agent.server import SleepyServer
 from probe_agent.service import Service
 from probe_agent.targets import Roots
 from probe_agent.tls import asking, serving
 from shared.protocol import AgentProblem
 
 _GRACEFUL_S = 2
+_NOT_STARTED = 3
+"""uvicorn has said why: the port is taken, for instance."""
 
 
 def make_app(config: AgentConfig) -> FastAPI:
@@ -59,7 +62,7 @@ def make_app(config: AgentConfig) -> FastAPI:
 
 def run(config: AgentConfig) -> None:
     """Serve until told to stop; a mount that hangs delays nothing."""
-    uvicorn.run(
+    settings = uvicorn.Config(
         make_app(config),
         host=config.listen,
         port=config.port,
@@ -69,6 +72,10 @@ def run(config: AgentConfig) -> None:
         timeout_graceful_shutdown=_GRACEFUL_S,
         **serving(config),
     )
+    server = SleepyServer(settings)
+    server.run()
+    if not server.started:
+        raise SystemExit(_NOT_STARTED)
 
 
 async def _agent_problem(_: HttpRequest, error: Exception) -> Response:

@@ -13,6 +13,8 @@ from probe_agent.records import RECORD_SIZE
 from shared.enums import ReadingCode
 
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_aligned = mmap.mmap(-1, RECORD_SIZE)
+"""What O_DIRECT reads into; one for all reads, which are never at once (a mount's process has one thread)."""
 _NO_DIRECT_IO = {errno.EINVAL, errno.EOPNOTSUPP}
 
 
@@ -49,9 +51,8 @@ def write_block(folder: int, name: str, block: bytes) -> None:
 def _read(folder: int, name: str, extra: int) -> bytes:
     fd = _open_regular(folder, name, os.O_RDONLY | extra)
     try:
-        with mmap.mmap(-1, RECORD_SIZE) as aligned:
-            count = os.preadv(fd, [aligned], 0)
-            return aligned[:count]
+        count = os.preadv(fd, [_aligned], 0)
+        return _aligned[:count]
     finally:
         os.close(fd)
 

@@ -19,7 +19,6 @@ from shared.enums import ReadingCode, ReadingMethod
 _MAX_OPEN_FOLDERS = 128
 _SECOND = 1_000_000_000
 _NOT_REACHED = Reading(ReadingCode.TIMED_OUT, "not reached before the deadline")
-_TOO_LATE = "the answer came after the deadline"
 
 
 class FileProbe:
@@ -39,6 +38,7 @@ class FileProbe:
 
     def _read_all(self, root: int, skip: int, targets: Sequence[str], until: float) -> Sequence[Reading]:
         readings: list[Reading] = []
+        look, how = self._look, self._how
         with _Folders(root) as folders:
             begun = time.monotonic()
             for target in targets:
@@ -46,38 +46,39 @@ class FileProbe:
                     readings.append(_NOT_REACHED)
                     continue
                 folder, _, name = target[skip:].rpartition("/")
-                seen: Stat | OSError
                 try:
-                    seen = self._look(folders.open(folder), name.encode())
+                    seen = look(folders.open(folder), name.encode())
                 except OSError as error:
-                    seen = error
-                ended = time.monotonic()
-                took_s = ended - begun
-                late = ended > until
-                readings.append(
-                    Reading(ReadingCode.TIMED_OUT, _TOO_LATE, took_s=took_s) if late else self._reading(seen, took_s)
-                )
+                    ended = time.monotonic()
+                    reading = Reading(code_of(error), error.strerror or "", took_s=ended - begun)
+                else:
+                    ended = time.monotonic()
+                    reading = _reading(seen, how, ended - begun)
+                readings.append(reading if ended <= until else _too_late(ended - begun))
                 begun = ended
         return readings
 
-    def _reading(self, seen: Stat | OSError, took_s: float) -> Reading:
-        if isinstance(seen, OSError):
-            return Reading(code_of(seen), seen.strerror or "", took_s=took_s)
-        _, mode, inode, size, blocks, ctime, ctime_ns, mtime, mtime_ns, major, minor = seen
-        if not stat.S_ISREG(mode):
-            return Reading(ReadingCode.NOT_A_REGULAR_FILE, "not a regular file", took_s=took_s)
-        return Reading(
-            None,
-            "",
-            self._how,
-            took_s,
-            _device(major, minor),
-            inode,
-            size,
-            blocks,
-            mtime * _SECOND + mtime_ns,
-            ctime * _SECOND + ctime_ns,
-        )
+
+def _reading(seen: Stat, how: ReadingMethod, took_s: float) -> Reading:
+    _, mode, inode, size, blocks, ctime, ctime_ns, mtime, mtime_ns, major, minor = seen
+    if not stat.S_ISREG(mode):
+        return Reading(ReadingCode.NOT_A_REGULAR_FILE, "not a regular file", took_s=took_s)
+    return Reading(
+        None,
+        "",
+        how,
+        took_s,
+        _device(major, minor),
+        inode,
+        size,
+        blocks,
+        mtime * _SECOND + mtime_ns,
+        ctime * _SECOND + ctime_ns,
+    )
+
+
+def _too_late(took_s: float) -> Reading:
+    return Reading(ReadingCode.TIMED_OUT, "the answer came after the deadline", took_s=took_s)
 
 
 class _Folders:
