@@ -8,9 +8,13 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from tests.bench import engine, power
+from tests.bench import engine, power, probe
 
-BENCHES: dict[str, Callable[..., Coroutine[None, None, bool]]] = {"engine": engine.run, "power": power.run}
+BENCHES: dict[str, Callable[..., Coroutine[None, None, bool]]] = {
+    "engine": engine.run,
+    "power": power.run,
+    "probe": probe.run,
+}
 
 
 def main() -> int:
