@@ -23,20 +23,13 @@ _STATX_SIZE = 256
 # mask; mode; inode, size, blocks; ctime; mtime; device major and minor (linux/stat.h, struct statx)
 _STATX = struct.Struct("=I24xH2xQQQ8x16x16xqI4xqI4x8xII")
 _buffer = ctypes.create_string_buffer(_STATX_SIZE)
-_buffer_at = ctypes.addressof(_buffer)
 
 _SYS_OPENAT2 = 437  # the same number on every architecture
 _BENEATH = 0x01 | 0x02 | 0x04 | 0x08  # RESOLVE_NO_XDEV | NO_MAGICLINKS | NO_SYMLINKS | BENEATH
 
 try:
+    # Without `argtypes`: checking them takes as long as the kernel's own look, and every argument fits as it is.
     _statx = _LIBC.statx
-    _statx.argtypes = [
-        ctypes.c_int,
-        ctypes.c_char_p,
-        ctypes.c_int,
-        ctypes.c_uint,
-        ctypes.c_void_p,
-    ]
     HAS_STATX = True
 except AttributeError:  # musl before 1.2.5, glibc before 2.28
     HAS_STATX = False
@@ -57,7 +50,7 @@ def statx_fresh(folder: int, name: bytes) -> Stat:
     Raises:
         OSError: as the kernel said; ``ENODATA`` if it kept back a field that is needed.
     """
-    if _statx(folder, name, _LOOK, _WANTED, _buffer_at) != 0:
+    if _statx(folder, name, _LOOK, _WANTED, _buffer) != 0:
         raise _os_error()
     seen: Stat = _STATX.unpack_from(_buffer)
     if seen[0] & _WANTED != _WANTED:
