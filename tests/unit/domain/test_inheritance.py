@@ -235,3 +235,23 @@ def test_one_level_that_says_observe_is_enough(modes: list[SettingRow]) -> None:
     enforced = {one.level for one in modes if one.value == "enforce"}
     armed = Level.GLOBAL in enforced and len(enforced) == len(modes)
     assert policy(*modes).mode is (Mode.ENFORCE if armed else Mode.OBSERVE)
+
+
+def test_a_second_device_is_a_device_of_its_own() -> None:
+    two = written(Level.HOST, ipmi__host="10.0.0.7", second__host="10.0.0.8", second__driver="redfish")
+    found = policy(*two)
+    assert [(one.host, one.driver, one.port) for one in found.methods] == [
+        ("10.0.0.7", "ipmi", 623),
+        ("10.0.0.8", "redfish", 443),
+    ]
+    assert check_combination(found) == ()
+    [problem] = check_combination(policy(*written(Level.HOST, ipmi__host="10.0.0.7", second__host="10.0.0.7")))
+    assert problem.field == "second.host"
+    alone = policy(*written(Level.HOST, second__host="10.0.0.8"))
+    assert (alone.bmc.configured, len(alone.methods)) == (False, 1), "there is no second without a first"
+
+
+def test_what_is_wrong_with_the_second_device_is_told_under_its_names() -> None:
+    rows = written(Level.HOST, ipmi__host="10.0.0.7", second__host="10.0.0.8", second__password="x" * 21)
+    [problem] = check_combination(policy(*rows))
+    assert problem.field == "second.password"
