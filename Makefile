@@ -8,7 +8,7 @@ SEED ?= 1
 # One a core.
 WORKERS ?= 2
 # The others mostly wait for real processes and real seconds.
-WAITERS ?= 3
+WAITERS ?= 4
 
 .PHONY: help
 help: ## Say what each target does

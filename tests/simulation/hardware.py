@@ -100,6 +100,10 @@ class SharedPool:
         self.write(path, at=at)
 
 
+DISPUTED_FOR_S = 120.0
+"""As the agent's tracker has it."""
+
+
 @dataclass(slots=True)
 class Sight:
     """What one agent's sampler knows of one heartbeat, by its own monotonic clock."""
@@ -107,6 +111,27 @@ class Sight:
     mark: Mark
     sampled_at: float
     moved_at: float | None = None
+    left_boots: set[str] = field(default_factory=set)
+    disputed_at: float | None = None
+
+    def saw(self, mark: Mark, *, at: float) -> None:
+        """One more sample; a boot that comes back after another one is two hosts' writing, as the agent has it."""
+        if mark != self.mark:
+            if mark.boot_id != self.mark.boot_id:
+                self.left_boots.add(self.mark.boot_id)
+                if mark.boot_id in self.left_boots:
+                    self.disputed_at = at
+            self.mark, self.moved_at = mark, at
+        self.sampled_at = at
+
+    @property
+    def disputed(self) -> bool:
+        """Two hosts write this record, or did until a moment ago."""
+        return (
+            self.disputed_at is not None
+            and self.moved_at is not None
+            and self.moved_at - self.disputed_at < DISPUTED_FOR_S
+        )
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from controller.domain.power import PowerAction, PowerState
 from controller.services.errors import ServiceError
 from controller.services.operations import ReportResult
 from controller.services.operator import Operator
-from tests.simulation.hardware import Fault, PoolState
+from tests.simulation.hardware import Fault, Mark, PoolState
 from tests.simulation.memory_tables import Tables, backup_of
 from tests.simulation.plan import Mishap
 from tests.simulation.process import CURRENT, Process, Trap
@@ -120,6 +120,19 @@ class Mishaps:
         """Both of hostfence's processes on the host die, and its guests live on."""
         self.fault(host_id, Fault.AGENT_DOWN, lasts)
         self.fault(host_id, Fault.BEAT_DOWN, lasts)
+
+    def copied(self, host_id: str, lasts: float) -> None:
+        """A copy of the host's system disk starts somewhere: its agent claims the same id for a while."""
+        self._copy_beats(host_id, 1, until=self._u.now() + lasts)
+
+    def _copy_beats(self, host_id: str, counter: int, *, until: float) -> None:
+        for pool in self._u.pools.values():
+            if pool.cluster_id == self._u.hosts[host_id].cluster_id and pool.state.writable:
+                pool.beat(host_id, Mark(f"boot-of-a-copy-of-{host_id}", counter), at=self._u.now())
+        if self._u.now() < until:
+            self._u.loop.call_later(
+                self._u.heartbeat_s * 1.3, partial(self._copy_beats, host_id, counter + 1, until=until)
+            )
 
     # -- network and storage
 

@@ -235,6 +235,7 @@ class SimProbing:
             boot_id=sight.mark.boot_id,
             counter=sight.mark.counter,
             withdrawn=sight.mark.withdrawn,
+            disputed=sight.disputed,
             moved_age=self._age(sight.moved_at),
             sampled_age=self._age(sight.sampled_at),
         )

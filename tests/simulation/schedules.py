@@ -165,6 +165,7 @@ class _Dice:
             ({}, [*restored, Mishap(restored[1].at - 2, "blackout", (rng.uniform(4, 70), 0.0))]),
             ({"second": True}, [Mishap(at, "bmc_unreachable", (host, rng.choice((20.0, 900.0))))]),
             ({"second": True}, [ignores]),
+            ({}, [Mishap(at - 15, "copied", (host, rng.uniform(10, 60)))]),
             (
                 {"second": True},
                 [
@@ -321,6 +322,7 @@ class _Dice:
             (1, Mishap(at, "address_refused", (host, self._lasts() * 2))),
             (1, Mishap(at, "driver_gone", (self._lasts(),))),
             (1, Mishap(at, "adapter_fails", (self._lasts(),))),
+            (1, Mishap(at, "copied", (host, self._lasts()))),
             (2, Mishap(at, "cloud_mute", (self._lasts() * 2,))),
             (2, Mishap(at, "local_disk", (f"{host}v0", self._lasts() * 2))),
             (2, Mishap(at, "other_inode", (f"{host}v0",))),

@@ -228,9 +228,7 @@ class Universe:
                 if sight is None:
                     metal.sights[pool.id, host_id] = Sight(mark, now)
                 else:
-                    if sight.mark != mark:
-                        sight.mark, sight.moved_at = mark, now
-                    sight.sampled_at = now
+                    sight.saw(mark, at=now)
 
     # -- what is true
 
