@@ -74,6 +74,8 @@ class Facts:
     """Attempt id -> the policy in force at that moment."""
     sent: list[tuple[float, Attempt]] = field(default_factory=list)
     """Power-downs at the instant they took effect, with the intent they belong to."""
+    replaced_at: float | None = None
+    """When any backup took the place of the database: what was on its way then has lost its intent."""
     restored_at: float | None = None
     """When an old backup took the place of the database (true seconds)."""
     _policies: dict[str, Policy] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class Facts:
         A backup in which neither a command nor a sign of life is missing is as good as the database it replaces.
         """
         t = self.tables
+        self.replaced_at = self.universe.now()
         if (t.controllers, list(t.attempts)) != (before.controllers, list(before.attempts)):
             self.restored_at = self.universe.now()
         self.known = dict(t.incidents)

@@ -46,7 +46,7 @@ class ActingRules:
             ),
             None,
         )
-        if attempt is None and f.restored_at is not None and u.now() - f.restored_at <= SENT_WITHIN_S + SLACK_S:
+        if attempt is None and f.replaced_at is not None and u.now() - f.replaced_at <= SENT_WITHIN_S + SLACK_S:
             return  # it was on its way, and its intent is gone with the rest
         if attempt is None:
             f.breach("8", f"{entry.action} reached the BMC of {host_id} without a stored intent that is still open")
@@ -184,7 +184,7 @@ class ActingRules:
             for e in f.tables.effects.values()
             if e.host_id == host_id and e.kind is kind and e.status is EffectStatus.INTENDED
         ]
-        if not intents and f.restored_at is not None and f.universe.now() - f.restored_at <= EFFECT_WITHIN_S:
+        if not intents and f.replaced_at is not None and f.universe.now() - f.replaced_at <= EFFECT_WITHIN_S:
             return  # it was on its way, and its intent is gone with the rest
         if not intents:
             f.breach("8", f"{kind} of {host_id} without a stored intent")

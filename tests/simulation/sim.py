@@ -284,7 +284,7 @@ class Simulation:
         self.referee.logs.append(event)
         if "exception" in event:
             self.universe.note("log", str(event.get("event")), str(event["exception"]).splitlines()[-1])
-            expected = (*EXPECTED, GONE_WITH_A_RESTORE) if self.facts.restored_at is not None else EXPECTED
+            expected = (*EXPECTED, GONE_WITH_A_RESTORE) if self.facts.replaced_at is not None else EXPECTED
             if not str(event["exception"]).splitlines()[-1].startswith(expected):
                 self.crashes.append(str(event["exception"]))
 
