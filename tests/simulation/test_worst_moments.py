@@ -132,3 +132,15 @@ def test_a_host_that_is_back_before_anything_was_sent_is_in_nobodys_way() -> Non
     simulation = told(Mishap(40, "isolate", ("h1", 30.0)), writers=0)
     assert simulation.newest_state("h1") is State.RECOVERED
     assert simulation.universe.cloud.quarantined == set()
+
+
+def test_a_persons_off_that_took_another_host_down_is_noticed() -> None:
+    """The BMC was rewired meanwhile: hostfence finds it off, sends nothing, and h1 lives where nobody sees it."""
+    simulation = told(
+        Mishap(40, "isolate", ("h1", 190.0)),
+        Mishap(60, "wrong_bmc", ("h1", "h2")),
+        at("after to fencing", "manual", "h1", PowerAction.OFF, True),
+        off_reads=3,
+        max_unhealthy_percent=100,
+    )
+    assert "h1" not in [host_id for _, host_id in simulation.universe.cloud.released]

@@ -72,8 +72,9 @@ async def _intend(step: Step, scene: Scene, facts: RoundFacts, others: tuple[See
             incident = replace(incident, acknowledged=None)
             claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.OFF_NOT_PROVEN,))
             return None
-        gone = _vanished(incident, others, scene.policy, now=claimed.now)
-        known = _window_is_over(incident, scene.policy, now=claimed.now)
+        sent = await _cut_at(change, incident)
+        gone = _vanished(incident, others, scene.policy, now=claimed.now, sent=sent)
+        known = _window_is_over(incident, scene.policy, now=claimed.now, sent=sent)
         if gone and known:
             await _stop_everything(claimed, incident, gone)
             return None
@@ -158,12 +159,23 @@ async def _pause(change: Change, level: Level, owner_id: str, reason: Reason) ->
     await change.tx.save_pause(own_pause(change.world, level, owner_id, reason, now=change.now))
 
 
-def _vanished(incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime) -> tuple[str, ...]:
+async def _cut_at(change: Change, incident: Incident) -> datetime | None:
+    """When the power of this host was last to be cut in this incident, by hostfence or by a person."""
+    cut = [
+        attempt.intended_at
+        for attempt in await change.tx.attempts_since(incident.opened_at)
+        if attempt.host_id == incident.host_id and attempt.action.destructive
+    ]
+    return max((at for at in (incident.command.last_at, *cut) if at is not None), default=None)
+
+
+def _vanished(
+    incident: Incident, others: tuple[Seen, ...], policy: Policy, *, now: datetime, sent: datetime | None
+) -> tuple[str, ...]:
     """Hosts that fell silent with the command, as far as can be told now.
 
     A device may take its time to obey: what it cut fell silent between the command and its first *off*.
     """
-    sent = incident.command.last_at
     if sent is None:
         return ()
     took = max(timedelta(0), (incident.proof.first_at or sent) - sent)
@@ -177,9 +189,8 @@ def _vanished(incident: Incident, others: tuple[Seen, ...], policy: Policy, *, n
     )
 
 
-def _window_is_over(incident: Incident, policy: Policy, *, now: datetime) -> bool:
+def _window_is_over(incident: Incident, policy: Policy, *, now: datetime, sent: datetime | None) -> bool:
     """Only then is it known whether another host fell silent with the command: beats are sampled an interval late."""
-    sent = incident.command.last_at
     since = max(sent, incident.proof.first_at or sent) if sent is not None else None
     return since is None or now - since > policy.vanish_window + policy.heartbeat_interval
 
