@@ -92,6 +92,20 @@ async def test_undoing_gives_back_what_was_there_before() -> None:
     assert house.cloud.earlier_given == ["Disabled"]
 
 
+async def test_no_power_is_given_through_a_device_that_was_changed_meanwhile() -> None:
+    """Its new address was never seen to say on while the host lived: it may be another machine's."""
+    house = await fenced(action="reboot")
+    async with house.store.transaction() as tx:
+        done = await tx.effects_of(host_id="h1")
+    (power_on,) = [e for e in done if e.kind is EffectKind.POWER_ON]
+    before = len(house.power.commands())
+    await house.change_health(bmc_on_seen_at=None)
+    await house.add_effect(id="x9", incident_id=power_on.incident_id, kind=EffectKind.POWER_ON)
+    await effects.do_due(house.world)
+    assert len(house.power.commands()) == before
+    assert (await house.effects())[-1].status is EffectStatus.INTENDED
+
+
 async def test_a_quarantine_that_is_late_never_outlives_its_incident() -> None:
     """It failed first; meanwhile the host recovered and the undoing was stored: then nothing may keep it out."""
     house = await a_house()

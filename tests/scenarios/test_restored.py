@@ -5,12 +5,16 @@ from datetime import timedelta
 import pytest
 
 from controller.db.keepsake import ProcessMemory
-from controller.domain.incident import CommandStatus, State
+from controller.domain.incident import Command, CommandStatus, State
 from controller.domain.model import Level
+from controller.domain.power import Accepted, PowerAction
 from controller.domain.reasons import Reason
 from controller.engine import effects, presence
+from controller.engine.step import LEASE, LeaseLost, Step
+from controller.engine.steps import fencing
 from controller.engine.supervisor import Supervisor
 from controller.services.pauses import lift_pause
+from controller.services.signs import is_lost
 from tests.fixtures.house import House, a_house
 from tests.simulation.memory_tables import Tables
 
@@ -175,3 +179,73 @@ async def test_the_engine_notices_at_its_start() -> None:
     await supervisor.stop()
     assert (await house.incident()).state is State.HELD
     assert timedelta(0) <= await house.clock.now() - (await house.incident()).entered_at < timedelta(seconds=5)
+
+
+async def test_a_lease_that_comes_back_with_an_old_backup_sends_nothing() -> None:
+    """The backup was made while the step was looking: it holds the very lease, and knows nothing of what came after."""
+    house, _ = await backed_up_at_the_last_look()
+    token, now = "mine", await house.clock.now()
+    async with house.store.transaction() as tx:
+        (incident,) = await tx.claim_due(now=now, lease_until=now + LEASE, token=token, limit=1)
+    backup = house.backup()
+    house.advance(2)
+    await presence.alive(house.world)
+    house.restore(backup)
+    step = Step(world=house.world, incident=incident, token=token, leased_at=house.clock.boottime())
+    with pytest.raises(LeaseLost):
+        await fencing.run(step)
+    assert house.power.commands() == []
+
+
+async def backed_up_at_the_last_look() -> tuple[House, Tables]:
+    house = await a_house(startup_quiet=10)
+    await presence.begin(house.world)
+    await house.run(20)
+    await house.dead()
+    await house.until(State.FENCING)
+    house.advance(20)
+    return house, house.backup()
+
+
+async def test_whoever_held_a_lease_loses_it() -> None:
+    house, backup = await backed_up_at_the_last_look()
+    await presence.alive(house.world)
+    house.restore(backup)
+    now = await house.clock.now()
+    async with house.store.transaction() as tx:
+        (incident,) = await tx.claim_due(now=now, lease_until=now + LEASE, token="another's", limit=1)
+    await presence.alive(house.world)
+    async with house.store.transaction() as tx:
+        assert await tx.incident_for_update(incident.id, token="another's") is None
+
+
+async def test_an_intent_without_an_answer_is_closed_as_unknown() -> None:
+    """The backup is from between intent and answer: nobody is left who could say what became of it."""
+    house, _ = await backed_up_at_the_last_look()
+    incident = await house.incident()
+    await house.add_attempt(id="a1", incident_id=incident.id)
+    command = Command(status=CommandStatus.INTENDED, count=1, attempt_id="a1", last_at=await house.clock.now())
+    await house.change(incident, command=command)
+    backup = house.backup()
+    house.advance(2)
+    await presence.alive(house.world)
+    house.restore(backup)
+    await presence.alive(house.world)
+    incident = await house.incident()
+    assert (incident.state, incident.command.status) == (State.HELD, CommandStatus.ANSWERED)
+    (attempt,) = await house.attempts()
+    assert attempt.accepted is Accepted.UNKNOWN
+    await house.operator.retry(incident.id, reason="I have looked", actor="ada")
+
+
+async def test_a_persons_command_is_sign_enough_and_no_restore_by_itself() -> None:
+    house = await a_house(startup_quiet=10)
+    await presence.begin(house.world)
+    backup = house.backup()
+    house.advance(2)
+    await house.operator.power("h1", action=PowerAction.OFF, reason="fire", actor="ada", force=True)
+    async with house.store.transaction() as tx:
+        assert not await is_lost(tx, house.world)
+    house.restore(backup)
+    await presence.alive(house.world)
+    assert Reason.DATABASE_RESTORED in {p.reason for p in await house.pauses()}
