@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 
 from probe_agent.blocks import write_block
-from probe_agent.clock import boottime
+from probe_agent.clock import boottime, irregular
 from probe_agent.kernel import die_with_parent
 from probe_agent.leftovers import Kind, carry_name
 from probe_agent.pools import SeenNothingError, open_pool
@@ -57,7 +57,7 @@ def run(writer: Writer, interval_s: float) -> None:
     while True:
         writer.beat()
         now = time.monotonic()
-        next_beat = max(next_beat + interval_s, now)
+        next_beat = max(next_beat + irregular(interval_s), now)
         if signal.sigtimedwait({signal.SIGTERM}, next_beat - now) is not None:
             break
     writer.beat(state=WITHDRAWN)

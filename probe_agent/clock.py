@@ -3,9 +3,19 @@
 It is one clock for all processes of this boot, so a child's stamps and its parent's can be subtracted.
 """
 
+import random
 import time
 
 
 def boottime() -> float:
     """Seconds since this machine's boot, time asleep included."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def irregular(interval_s: float) -> float:
+    """Up to a fifth less than ``interval_s`` seconds, another time every time.
+
+    A witness and two hosts that claim one id, all with the same even beat, would keep step: the witness would always
+    look after the same one of the two, and never see that there is another.
+    """
+    return interval_s * random.uniform(0.8, 1.0)  # noqa: S311 (nothing secret)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from probe_agent.clock import boottime
+from probe_agent.clock import boottime, irregular
 from probe_agent.mounts import read_mounts
 from probe_agent.pools import SeenNothingError
 from probe_agent.recollection import KEPT_EVERY_S, Recollection
@@ -20,7 +20,7 @@ _STALE_MARGIN_S = 2.0
 
 
 class Sampler:
-    """Looks at all pools every ``interval_s``; a pool that hangs misses its turns, the others don't."""
+    """Looks at all pools every ``interval_s`` or a bit sooner; a pool that hangs misses its turns, the others don't."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class Sampler:
                     _log.warning("pools could not be listed: %s", error)
                 if boottime() - self._kept_at > KEPT_EVERY_S:
                     self._keep()
-                await asyncio.sleep(self._interval_s)
+                await asyncio.sleep(irregular(self._interval_s))
         finally:
             self._keep()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from probe_agent.auth import Nonces, check_bearer
+from probe_agent.clock import irregular
 from probe_agent.errors import ReplayedNonceError, UnauthorizedError
 from probe_agent.fragments import fragment
 from probe_agent.mounts import Mount, below, read_mounts
@@ -109,3 +110,9 @@ def test_children_stay_small(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     loaded = set(done.stdout.decode().split())
     assert not loaded & {"fastapi", "pydantic", "uvicorn", "asyncio", "importlib.metadata"}
+
+
+def test_no_two_beats_keep_step_and_none_is_late() -> None:
+    beats = [irregular(5.0) for _ in range(100)]
+    assert 4.0 <= min(beats) < max(beats) <= 5.0
+    assert len(set(beats)) > 90
