@@ -13,9 +13,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
 
+import structlog
 import uvicorn
 
-from controller import logs
+from controller import descriptors, logs
 from controller.app import Deps, create_app
 from controller.bootstrap import House, build
 from controller.config import Config, ConfigError, encryption_key, load_config
@@ -26,6 +27,8 @@ from controller.db.secrecy import KeyMismatchError
 from controller.db.store import StoreUnavailable
 from controller.domain.model import Role
 from controller.services import access
+
+log = structlog.get_logger(__name__)
 
 EXIT_USER = 2
 SHUTDOWN_S = 20
@@ -65,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(_given: argparse.Namespace, config: Config) -> None:
+    files = descriptors.raise_limit()
+    if files < descriptors.NEEDED:
+        log.warning("few files may be open at once: raise the hard limit (LimitNOFILE, ulimit -Hn)", files=files)
     listening = _listen(config)
     key = encryption_key(config)
     async with _database(config) as url:

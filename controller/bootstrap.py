@@ -39,7 +39,6 @@ from controller.services.operator import Operator
 from controller.services.world import World
 
 NOTIFIER_EVERY_S = 1.0
-CONNECTIONS_A_HOST = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +72,7 @@ def build(config: Config, *, url: str, key: str) -> House:
     clock_engine = make_engine(url, pool_size=1)
     store = PostgresStore(engine, keys=[key])
     clock = SqlClock(clock_engine)
-    agents = HttpAgents(secure=SecureClients(_authority(store, clock), limit=CONNECTIONS_A_HOST))
+    agents = HttpAgents(secure=SecureClients(_authority(store, clock)))
     cloud = Standalone(_inventory(store), _hooks(config))
     fence_agents = AgentShelf()
     exec_driver = ExecDriver(allowed=config.exec_allowed, agents=fence_agents)

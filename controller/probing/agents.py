@@ -22,6 +22,7 @@ from controller.domain.model import Host
 from controller.domain.reasons import Reason
 from controller.domain.watch import Seen
 from controller.probing.base import Question
+from controller.probing.clients import HostClients
 from controller.probing.tls import NoTrustError, Progress, SecureClients, extensions
 from controller.probing.translate import report_of, seen_of
 from shared.enrolment import server_name
@@ -61,20 +62,16 @@ class AgentFault(Exception):  # noqa: N818 - a value that travels a few lines, n
 class HttpAgents:
     """Implements :class:`controller.probing.base.Probing`."""
 
-    def __init__(self, *, secure: SecureClients | None = None, limit: int = 256) -> None:
-        """``limit``: connections at once; one client for the process, closed by :meth:`aclose`.
-
-        ``secure``: for hosts that have enrolled, closed as well; without it they cannot be asked.
-        """
+    def __init__(self, *, secure: SecureClients | None = None) -> None:
+        """``secure``: for hosts that have enrolled, closed by :meth:`aclose`; without it they cannot be asked."""
         self._secure = secure
-        self._client = httpx.AsyncClient(
-            limits=httpx.Limits(max_connections=limit, max_keepalive_connections=limit),
-            trust_env=False,
-        )
+        self._plain = HostClients()
+        self._no_trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        """Trusts nobody and is never used: making none takes httpx longer than the request."""
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._plain.aclose()
         if self._secure is not None:
             await self._secure.aclose()
 
@@ -141,7 +138,7 @@ class HttpAgents:
     async def _client_for(self, host: Host) -> httpx.AsyncClient:
         """Plain HTTP only for who has never enrolled: there is no way back (nobody in between may force one)."""
         if not host.agent_tls:
-            return self._client
+            return await self._plain.client_for(host, self._no_trust)
         if self._secure is None:
             raise AgentFault(Reach.UNKNOWN, Reason.WITNESS_SILENT, "the host has enrolled: it is asked over TLS only")
         try:

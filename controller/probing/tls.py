@@ -9,7 +9,6 @@ import os
 import ssl
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import httpx
@@ -17,6 +16,7 @@ import httpx
 from controller.domain.enrolment import Authority
 from controller.domain.model import Host
 from controller.probing.authority import make_controller_pair
+from controller.probing.clients import CONNECTIONS_A_HOST, HostClients
 from shared.enrolment import server_name
 
 ReadAuthority = Callable[[], Awaitable[tuple[Authority | None, datetime]]]
@@ -24,56 +24,36 @@ ReadAuthority = Callable[[], Awaitable[tuple[Authority | None, datetime]]]
 
 RENEWED_AFTER_S = timedelta(days=1).total_seconds()
 """Long before the controller's certificate ends: a clock set by a day may not matter."""
-RETIRED_FOR_S = 300.0
-"""A client that is not used any more may still be in the middle of an answer for this long."""
 
 
 class NoTrustError(Exception):
     """An enrolled host cannot be asked: the authority cannot be read, or is not there (a database changed by hand)."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Client:
-    place: tuple[str, int]
-    context: ssl.SSLContext
-    client: httpx.AsyncClient
-
-
 class SecureClients:
     """The clients for enrolled hosts; the controller's own certificate is made here and lies in memory only."""
 
     def __init__(
-        self, read_authority: ReadAuthority, *, limit: int, monotonic: Callable[[], float] = time.monotonic
+        self,
+        read_authority: ReadAuthority,
+        *,
+        limit: int = CONNECTIONS_A_HOST,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """``limit``: connections to one host at once."""
         self._read_authority = read_authority
-        self._limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
         self._monotonic = monotonic
         self._making = asyncio.Lock()
         self._context: tuple[ssl.SSLContext, float] | None = None
-        self._clients: dict[str, _Client] = {}
-        self._retired: list[tuple[float, httpx.AsyncClient]] = []
+        self._clients = HostClients(limit=limit, monotonic=monotonic)
 
     async def client_for(self, host: Host) -> httpx.AsyncClient:
         """The client for this host at this address. Raises :class:`NoTrustError`."""
-        await self._close_retired()
-        context = await self._trust()
-        place = (host.address, host.agent_port)
-        known = self._clients.get(host.id)
-        if known is not None and known.place == place and known.context is context:
-            return known.client
-        if known is not None:
-            self._retired.append((self._monotonic(), known.client))
-        client = httpx.AsyncClient(verify=context, limits=self._limits, trust_env=False)
-        self._clients[host.id] = _Client(place, context, client)
-        return client
+        return await self._clients.client_for(host, await self._trust())
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for known in self._clients.values():
-            await known.client.aclose()
-        for _, client in self._retired:
-            await client.aclose()
+        await self._clients.aclose()
 
     async def _trust(self) -> ssl.SSLContext:
         async with self._making:  # two at once would throw each other's clients away
@@ -85,13 +65,6 @@ class SecureClients:
             context = client_context(authority, now=now)
             self._context = (context, self._monotonic())
             return context
-
-    async def _close_retired(self) -> None:
-        now = self._monotonic()
-        over = [client for at, client in self._retired if now - at > RETIRED_FOR_S]
-        self._retired = [(at, client) for at, client in self._retired if now - at <= RETIRED_FOR_S]
-        for client in over:
-            await client.aclose()
 
 
 def client_context(authority: Authority, *, now: datetime) -> ssl.SSLContext:

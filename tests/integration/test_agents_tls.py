@@ -25,7 +25,8 @@ from controller.domain.model import Host
 from controller.domain.reasons import Reason
 from controller.probing.agents import HttpAgents
 from controller.probing.base import Question
-from controller.probing.tls import RENEWED_AFTER_S, RETIRED_FOR_S, NoTrustError, SecureClients
+from controller.probing.clients import RETIRED_FOR_S
+from controller.probing.tls import RENEWED_AFTER_S, NoTrustError, SecureClients
 from shared.enums import Reach
 from tests.fixtures import builders as a
 from tests.fixtures.agents import AgentFactory, AgentProcess, agents, eventually, free_port, pool
