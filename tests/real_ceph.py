@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from controller.domain.evidence import DiskList, DiskTarget, Judgement, Memory, RoundFacts, Verdict
+from controller.domain.evidence import DiskList, DiskTarget, Judgement, Machine, Memory, RoundFacts, Verdict
 from controller.domain.judge import judge
 from controller.domain.reasons import Reason
 from controller.probing.base import Question
@@ -122,7 +122,7 @@ def judged(answer: ProbeAnswer, image: str, memory: dict[str, Memory], address: 
     question = Question(subject=a.host("h1", address=address), paths=(image,), pool_roots=())
     report = replace(report_of(answer.host_id, question, answer, took_s=0.1), reach=Reach.NO_ANSWER)
     target = DiskTarget(vm_id="v1", vm_name="web", path=image, pool_root=image.rpartition("/")[0])
-    disks = DiskList(known=True, targets=(target,), vms=("web",))
+    disks = DiskList(known=True, targets=(target,), machines=(Machine(id="web", name="web"),))
     facts = RoundFacts(number=1, at=at(60), disks=disks, reports=(report,), own_reach=Reach.NO_ANSWER)
     return judge(facts, memory=memory, policy=policy(witnesses_required=1), disconnect_at=T0)
 

@@ -1,15 +1,20 @@
 """The port to the cloud: where VMs are, what the cloud thinks of a host, keeping it out, letting its VMs go.
 
-Contract: nothing raises for what the cloud or the network did: ``disks`` answers ``known=False``, ``says`` answers
-``unreachable``, the effects answer ``done=False`` with what was said. Every effect is idempotent: it may be called
-again after a crash at any point.
+Contract: nothing but ``inventory`` raises for what the cloud or the network did: ``disks`` and ``poll`` answer
+``known=False``, ``says`` answers ``unreachable``, the effects answer ``done=False`` with what was said. Every effect is
+idempotent: it may be called again after a crash at any point.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from controller.domain.evidence import CloudSays, DiskList
+from controller.domain.cloud import CloudHosts, CloudInventory
+from controller.domain.evidence import CloudSays, DiskList, Machine
 from controller.domain.model import Host
+
+
+class CloudUnreadableError(Exception):
+    """The cloud did not answer, or not with what was asked for; its text says what and why, without secrets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +26,12 @@ class EffectResult:
     earlier: str = ""
     not_started: tuple[str, ...] = ()
     """Names of VMs that did not start elsewhere (release)."""
+    pending: bool = False
+    """Nothing failed, but it takes longer: call again with ``progress`` (release)."""
+    progress: dict[str, Any] = field(default_factory=dict)
+    """The adapter's own notes, as JSON."""
+    begun: tuple[str, ...] = ()
+    """Ids of the VMs that may run elsewhere by now (release)."""
 
 
 class Cloud(Protocol):
@@ -42,8 +53,23 @@ class Cloud(Protocol):
         """Restore what :meth:`quarantine` changed."""
         ...
 
-    async def release(self, host: Host, vms: tuple[str, ...]) -> EffectResult:
-        """Let the host's VMs start elsewhere. Only ever called after proof of off or an acknowledgement (rule 1)."""
+    async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
+        """Let the host's VMs start elsewhere. Only ever called after proof of off or an acknowledgement (rule 1).
+
+        Within some seconds: what takes longer is ``pending`` and called again, with a look for life in between.
+        """
+        ...
+
+    async def poll(self) -> CloudHosts:
+        """What the cloud says of all its hosts now. Without a cloud: nothing, ``known``."""
+        ...
+
+    async def inventory(self) -> CloudInventory | None:
+        """Everything the cloud manages, read anew; None without a cloud, where people keep the inventory.
+
+        Raises:
+            CloudUnreadableError: some of it could not be read; nothing may be concluded from the rest.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -20,8 +20,9 @@ import httpx
 
 from controller.cloud.base import EffectResult
 from controller.cloud.hook_output import Output
-from controller.domain.evidence import CloudSays, DiskList, DiskTarget
-from controller.domain.model import Host, Pool, PoolKind, Vm
+from controller.domain.cloud import CloudHosts, CloudInventory
+from controller.domain.evidence import CloudSays, DiskList, DiskTarget, Machine
+from controller.domain.model import Host, Pool, PoolKind, Vm, VmKind
 
 LONGEST_S = 15.0
 """Command and webhook together: with the look before it, a release stays within its step's lease."""
@@ -82,9 +83,18 @@ class Standalone:
         """See :class:`controller.cloud.base.Cloud`."""
         return await self._do("unquarantine", host, (), earlier=earlier)
 
-    async def release(self, host: Host, vms: tuple[str, ...]) -> EffectResult:
-        """See :class:`controller.cloud.base.Cloud`."""
-        return await self._do("release", host, vms)
+    async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
+        """See :class:`controller.cloud.base.Cloud`. Done in one go: never ``pending``."""
+        del progress
+        return await self._do("release", host, tuple(machine.name for machine in machines))
+
+    async def poll(self) -> CloudHosts:
+        """Nobody to ask."""
+        return CloudHosts(known=True)
+
+    async def inventory(self) -> CloudInventory | None:
+        """People keep it."""
+        return None
 
     async def _do(self, effect: str, host: Host, vms: tuple[str, ...], *, earlier: str = "") -> EffectResult:
         told = {
@@ -144,9 +154,15 @@ def disk_list(vms: list[Vm], pools: list[Pool]) -> DiskList:
         known=True,
         targets=tuple(targets),
         uncheckable=tuple(dict.fromkeys(uncheckable)),
-        vms=tuple(vm.name for vm in vms),
+        machines=tuple(machine_of(vm) for vm in vms),
         pool_roots=tuple(p.root for p in pools if p.kind is PoolKind.FILE),
     )
+
+
+def machine_of(vm: Vm) -> Machine:
+    """An inventory's VM as a release needs it. What no user owns is always started again."""
+    own = vm.kind is VmKind.USER
+    return Machine(id=vm.external_id or vm.id, name=vm.name, kind=vm.kind, restart=vm.ha_enabled or not own)
 
 
 async def _run(command: tuple[str, ...], told: bytes, *, until: float) -> tuple[bool, str, dict[str, Any]]:

@@ -4,7 +4,8 @@ Carries rule 3: what could not be read is a value of its own (``code`` set, no s
 Carries rule 12: no wall-clock time of another machine, only ages by the witness's own monotonic clock.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -112,6 +113,19 @@ class DiskTarget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A virtual machine as a release needs it, known by its ``name`` where no cloud gives it an id.
+
+    ``restart``: it is to start elsewhere (HA-enabled ones, routers, system VMs); others are only listed for people.
+    """
+
+    id: str
+    name: str
+    kind: str = "user"
+    restart: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DiskList:
     """Where the host's VMs and disks are, read before every round.
 
@@ -125,16 +139,25 @@ class DiskList:
     uncheckable: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
     cloud_heartbeats: tuple[str, ...] = ()
-    vms: tuple[str, ...] = ()
-    """Names of all VMs the inventory places on the host, whatever their storage."""
+    machines: tuple[Machine, ...] = ()
+    """All VMs of the host, whatever their storage; those that the cloud has taken elsewhere meanwhile included."""
     pool_roots: tuple[str, ...] = ()
     """Every checkable pool of the host's cluster."""
+
+    @property
+    def vms(self) -> tuple[str, ...]:
+        """The names of its VMs."""
+        return tuple(machine.name for machine in self.machines)
 
     @property
     def roots_in_question(self) -> tuple[str, ...]:
         """The pools a dead verdict must cover: those that hold a disk, or all checkable ones where none does."""
         used = {t.pool_root for t in self.targets}
         return tuple(sorted(used)) if used else self.pool_roots
+
+    def without(self, vm_ids: Collection[str]) -> "DiskList":
+        """The same list, but the disks of these VMs are no evidence any more: others may write to them now."""
+        return replace(self, targets=tuple(t for t in self.targets if t.vm_id not in vm_ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from controller.domain.evidence import Memory, Verdict
+from controller.domain.evidence import Machine, Memory, Verdict
 from controller.domain.policy import Action
 from controller.domain.proof import Proof
 from controller.domain.reasons import Reason
@@ -147,8 +147,8 @@ class Incident(IncidentBrief):
     newest: NewestRound | None = None
     life_at: datetime | None = None
     cloud_seen_down: bool = False
-    vms: tuple[str, ...] = ()
-    """Names of the VMs at first suspicion: the cloud may forget where they ran once it calls them stopped."""
+    machines: tuple[Machine, ...] = ()
+    """The VMs since first suspicion: the cloud may forget where they ran once it calls them stopped."""
     boot_id: str = ""
     """The host's boot id before the silence, where a heartbeat told it."""
     action: Action | None = None
@@ -159,6 +159,8 @@ class Incident(IncidentBrief):
     acknowledged: Acknowledgement | None = None
     quarantined: bool = False
     released_at: datetime | None = None
+    begun: frozenset[str] = frozenset()
+    """VMs that a release has begun to start elsewhere: what writes to their disks is no life of the old host."""
     sent_on: bool = False
     told: frozenset[Reason] = frozenset()
     """Hold reasons people were already told of in this incident."""
@@ -166,6 +168,11 @@ class Incident(IncidentBrief):
     reminders: int = 0
     failures: int = 0
     """Steps in a row that ended in an unexpected error."""
+
+    @property
+    def vms(self) -> tuple[str, ...]:
+        """The names of its VMs."""
+        return tuple(machine.name for machine in self.machines)
 
 
 class TransitionError(ValueError):

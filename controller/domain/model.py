@@ -59,6 +59,10 @@ class Host:
     runs_controller: bool = False
     agent_tls: bool = False
     agent_tls_until: datetime | None = None
+    cloud_ha: bool = False
+    """The cloud's own host HA would cut its power as well."""
+    retired: bool = False
+    """The cloud does not know it any more: it is neither watched nor a neighbor; its settings wait for its return."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +74,7 @@ class Pool:
     kind: PoolKind
     root: str
     cluster_id: str | None = None
+    external_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +250,8 @@ class Effect:
     finished_at: datetime | None = None
     said: str = ""
     earlier: str = ""
+    progress: dict[str, Any] = field(default_factory=dict)
+    """How far a release has come, in the words of the cloud's adapter (JSON)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

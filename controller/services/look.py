@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 from controller.domain.evidence import DiskList, Report, RoundFacts, takes_heartbeats
+from controller.domain.incident import Incident
 from controller.domain.model import Host
 from controller.domain.policy import Policy
 from controller.domain.power import PowerCode, PowerReading, PowerState
@@ -20,13 +21,13 @@ LATE_BY_S = 3.0
 """A look this much longer than its deadline was held up (a stopped process, a slow cloud): its answers are old."""
 
 
-async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
+async def look(world: World, scene: Scene, incident: Incident) -> RoundFacts:
     """Read placement, then ask all witnesses, the host itself, its BMC and the cloud at once.
 
     ``at`` is the hostfence time when the last answer was in. Never raises for what anybody answered or did not.
     """
     deadline = deadline_s(scene.policy)
-    disks = await world.cloud.disks(scene.host)
+    disks = (await world.cloud.disks(scene.host)).without(incident.begun)
     question = Question(
         subject=scene.host,
         paths=_paths(disks),
@@ -43,7 +44,7 @@ async def look(world: World, scene: Scene, *, number: int) -> RoundFacts:
     if world.clock.boottime() - began > deadline + LATE_BY_S:
         reports, own, power = [_late(r) for r in reports], _late_seen(own), _late_reading(power)
     return RoundFacts(
-        number=number,
+        number=incident.rounds + 1,
         at=at,
         disks=disks,
         reports=tuple(reports),

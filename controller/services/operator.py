@@ -78,7 +78,7 @@ class Operator:
                 code="host_name_differs",
                 field="host_name",
             )
-        facts = await look(self._world, scene, number=incident.rounds + 1)
+        facts = await look(self._world, scene, incident)
         devices = (facts.power, *await read_other_devices(self._world, scene))
         judgement = judged(incident, facts, scene.policy)
         second = second_admin and await self._asked_by_another(incident_id, actor)

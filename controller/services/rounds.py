@@ -3,7 +3,16 @@
 from dataclasses import asdict, replace
 from typing import Any
 
-from controller.domain.evidence import CloudSays, FileState, Judgement, Memory, RoundFacts, Verdict
+from controller.domain.evidence import (
+    CloudSays,
+    DiskList,
+    FileState,
+    Judgement,
+    Machine,
+    Memory,
+    RoundFacts,
+    Verdict,
+)
 from controller.domain.incident import Incident, NewestRound
 from controller.domain.judge import judge, written_since_disconnect
 from controller.domain.model import RoundRecord
@@ -42,7 +51,7 @@ async def keep_round(
         newest=NewestRound(number=number, at=facts.at, verdict=judgement.verdict, reasons=judgement.reasons),
         life_at=change.now if alive else incident.life_at,
         boot_id=incident.boot_id or judgement.subject_boot_id,
-        vms=incident.vms or facts.disks.vms,
+        machines=_all_machines(incident, facts.disks),
         cloud_seen_down=incident.cloud_seen_down or facts.cloud is CloudSays.NOT_UP,
         proof=_note_reach(incident.proof, facts.power, change),
     )
@@ -81,6 +90,11 @@ def _own_files(witness_id: str, memory: dict[str, Memory]) -> dict[str, FileStat
     suffix = f"/.hostfence/{witness_id}"
     known = memory.get(witness_id, Memory()).files
     return {p.removesuffix(suffix): s for p, s in known.items() if p.endswith(suffix)}
+
+
+def _all_machines(incident: Incident, disks: DiskList) -> tuple[Machine, ...]:
+    """Whatever was seen on the host since first suspicion; of one seen again, what is known now."""
+    return tuple(({m.id: m for m in incident.machines} | {m.id: m for m in disks.machines}).values())
 
 
 def _note_reach(proof: Proof, power: PowerReading | None, change: Change) -> Proof:

@@ -120,10 +120,11 @@ class Change:
         kind: EffectKind,
         *,
         gives_up_after: timedelta = EFFECT_GIVES_UP_AFTER,
+        progress: dict[str, Any] | None = None,
     ) -> Effect:
         """Store the intent of an idempotent side effect (rule 8).
 
-        The effects loop does it; a release is the step's own.
+        The effects loop does it; a release is the step's own, and goes on from ``progress`` of an earlier try.
         """
         effect = Effect(
             id=self.world.new_id(),
@@ -133,6 +134,7 @@ class Change:
             intended_at=self.now,
             next_try_at=None if kind is EffectKind.RELEASE else self.now,
             give_up_at=self.now + gives_up_after,
+            progress=progress or {},
         )
         await self.tx.add_effect(effect)
         return effect

@@ -4,9 +4,21 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.cloud.base import EffectResult
-from controller.domain.evidence import Beat, CloudSays, DiskList, DiskTarget, FileState, PoolView, Reading, Report
+from controller.domain.cloud import CloudHosts, CloudInventory
+from controller.domain.evidence import (
+    Beat,
+    CloudSays,
+    DiskList,
+    DiskTarget,
+    FileState,
+    Machine,
+    PoolView,
+    Reading,
+    Report,
+)
 from controller.domain.model import Host
 from controller.domain.power import BmcTarget, Outcome, PowerAction, PowerReading, PowerState
 from controller.domain.watch import PoolSeen, Seen
@@ -83,7 +95,9 @@ class StandInCloud:
             DiskTarget(vm_id=vm, vm_name=vm, path=f"{ROOT}/{vm}-0b5e9a52-7c9e-4f0d-9c44.qcow2", pool_root=ROOT)
             for vm in vms
         )
-        return DiskList(known=True, targets=targets, vms=vms, pool_roots=(ROOT,))
+        return DiskList(
+            known=True, targets=targets, machines=tuple(Machine(id=vm, name=vm) for vm in vms), pool_roots=(ROOT,)
+        )
 
     async def says(self, host: Host) -> CloudSays:
         del host
@@ -97,9 +111,15 @@ class StandInCloud:
         del host, earlier
         return EffectResult(done=True)
 
-    async def release(self, host: Host, vms: tuple[str, ...]) -> EffectResult:
-        del host, vms
+    async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
+        del host, machines, progress
         return EffectResult(done=True)
+
+    async def poll(self) -> CloudHosts:
+        return CloudHosts(known=True)
+
+    async def inventory(self) -> CloudInventory | None:
+        return None
 
     async def aclose(self) -> None:
         pass

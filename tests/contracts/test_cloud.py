@@ -11,7 +11,7 @@ import pytest
 
 from controller.cloud.base import Cloud, EffectResult
 from controller.cloud.standalone import Hooks, Standalone
-from controller.domain.evidence import CloudSays, DiskList
+from controller.domain.evidence import CloudSays, DiskList, Machine
 from controller.domain.model import Host, Pool, Vm
 from tests.fakes.cloud import FAILED, FakeCloud
 from tests.fixtures import builders as a
@@ -35,7 +35,7 @@ class Rig:
             case "unquarantine":
                 return await self.cloud.unquarantine(HOST, "Enabled")
             case _:
-                return await self.cloud.release(HOST, ("vm v1",))
+                return await self.cloud.release(HOST, (Machine(id="v1", name="vm v1"),), {})
 
 
 def fake() -> Rig:

@@ -1,10 +1,12 @@
 """A cloud that says and does what a test tells it to, and writes down what was asked of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from controller.cloud.base import EffectResult
-from controller.domain.evidence import CloudSays, DiskList, DiskTarget
+from controller.domain.cloud import CloudHosts, CloudInventory
+from controller.domain.evidence import CloudSays, DiskList, DiskTarget, Machine
 from controller.domain.model import Host
 
 DONE = EffectResult(done=True, said="done")
@@ -15,7 +17,7 @@ def one_vm(host_id: str, root: str = "/mnt/p1") -> DiskList:
     """One machine with one disk, which a new :class:`FakeCloud` places on every host."""
     name = f"vm-of-{host_id}"
     target = DiskTarget(vm_id=name, vm_name=name, path=f"{root}/{name}.qcow2", pool_root=root)
-    return DiskList(known=True, targets=(target,), vms=(name,), pool_roots=(root,))
+    return DiskList(known=True, targets=(target,), machines=(Machine(id=name, name=name),), pool_roots=(root,))
 
 
 @dataclass(slots=True)
@@ -30,6 +32,9 @@ class FakeCloud:
     """(effect name, host id), in order."""
     earlier_given: list[str] = field(default_factory=list)
     released: list[tuple[str, ...]] = field(default_factory=list)
+    progress_given: list[dict[str, Any]] = field(default_factory=list)
+    hosts: CloudHosts = field(default_factory=lambda: CloudHosts(known=True))
+    everything: CloudInventory | None = None
     during: Callable[[str], object] | None = None
     closed: bool = False
 
@@ -53,9 +58,16 @@ class FakeCloud:
         self.earlier_given.append(earlier)
         return self._do("unquarantine", host)
 
-    async def release(self, host: Host, vms: Iterable[str]) -> EffectResult:
-        self.released.append(tuple(vms))
+    async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
+        self.released.append(tuple(machine.name for machine in machines))
+        self.progress_given.append(progress)
         return self._do("release", host)
+
+    async def poll(self) -> CloudHosts:
+        return self.hosts
+
+    async def inventory(self) -> CloudInventory | None:
+        return self.everything
 
     async def aclose(self) -> None:
         self.closed = True

@@ -42,7 +42,7 @@ RELEASE_INTENT = """    effect = await _intend(step, scene, facts, others)
     if step.world.clock.boottime() > min(looked_at + RELEASE_WITHIN_S, step.lease_ends()):
         raise LeaseLost
 """
-RELEASE = "    result = await step.world.cloud.release(scene.host, step.incident.vms)\n"
+RELEASE = "    result = await step.world.cloud.release(scene.host, step.incident.machines, effect.progress)\n"
 IN_FLIGHT = "if any(a.host_id == incident.host_id or a.bmc_identity == policy.bmc.identity for a in others):"
 MANUAL_IN_FLIGHT = (
     "if any(a.host_id == scene.host.id or a.bmc_identity == scene.policy.bmc.identity for a in unfinished):"

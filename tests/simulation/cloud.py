@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from controller.cloud.base import EffectResult
-from controller.domain.evidence import CloudSays, DiskList, DiskTarget
+from controller.domain.cloud import CloudHosts, CloudInventory
+from controller.domain.evidence import CloudSays, DiskList, DiskTarget, Machine
 from controller.domain.model import EffectKind, Host
 from tests.simulation.process import Process
 from tests.simulation.universe import Universe
@@ -39,7 +41,9 @@ class SimCloud:
             elsewhere=tuple(g.name for g in u.guests.values() if g.host_id == host.id != g.placed_on),
             uncheckable=tuple(g.name for g in here if g.local),
             cloud_heartbeats=tuple(p.cloud_path(host.id) for p in pools) if u.cloud.opinions else (),
-            vms=tuple(g.name for g in here),
+            machines=tuple(
+                Machine(id=g.id, name=g.name) for g in u.guests.values() if host.id in (g.placed_on, g.host_id)
+            ),
             pool_roots=tuple(p.root for p in pools),
         )
 
@@ -60,9 +64,15 @@ class SimCloud:
         del earlier
         return await self._effect(EffectKind.UNQUARANTINE, host)
 
-    async def release(self, host: Host, vms: tuple[str, ...]) -> EffectResult:
-        del vms
+    async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
+        del machines, progress
         return await self._effect(EffectKind.RELEASE, host)
+
+    async def poll(self) -> CloudHosts:
+        return CloudHosts(known=True)
+
+    async def inventory(self) -> CloudInventory | None:
+        return None
 
     async def _effect(self, kind: EffectKind, host: Host) -> EffectResult:
         self._process.spring(f"cloud {kind}")

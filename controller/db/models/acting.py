@@ -1,12 +1,13 @@
 """Intents and what became of them: power commands and other side effects (rule 8)."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.models.base import Base
-from controller.db.types import Instant, Line, Word
+from controller.db.types import Instant, Json, Line, Word
 from controller.domain.model import EffectKind, EffectStatus
 from controller.domain.power import Accepted, PowerAction, PowerCode
 
@@ -53,3 +54,4 @@ class Effects(Base):
     finished_at: Mapped[datetime | None] = mapped_column(Instant)
     said: Mapped[str] = mapped_column(Line)
     earlier: Mapped[str] = mapped_column(Line)
+    progress: Mapped[dict[str, Any]] = mapped_column(Json)

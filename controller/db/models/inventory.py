@@ -39,6 +39,8 @@ class Hosts(Base):
     runs_controller: Mapped[bool]
     agent_tls: Mapped[bool]
     agent_tls_until: Mapped[datetime | None] = mapped_column(Instant)
+    cloud_ha: Mapped[bool]
+    retired: Mapped[bool]
 
 
 class Pools(Base):
@@ -62,6 +64,7 @@ class Pools(Base):
     kind: Mapped[PoolKind] = mapped_column(Word(PoolKind))
     root: Mapped[str] = mapped_column(Line)
     cluster_id: Mapped[str | None] = mapped_column(Line, ForeignKey("clusters.id", ondelete="CASCADE"))
+    external_id: Mapped[str | None] = mapped_column(Line)
 
 
 class Vms(Base):

@@ -26,7 +26,7 @@ from controller.services.transition import Change
 async def run(step: Step) -> None:
     """One round."""
     scene = await step.scene()
-    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    facts = await look(step.world, scene, step.incident)
     async with step.change(scene) as claimed:
         change = claimed.change
         judgement = judged(claimed.incident, facts, scene.policy)

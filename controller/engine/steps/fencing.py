@@ -40,7 +40,7 @@ async def run(step: Step) -> None:
     if step.incident.command.status is CommandStatus.INTENDED:
         await _fate_unknown(step, scene)
         return
-    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    facts = await look(step.world, scene, step.incident)
     intended_by = step.world.clock.boottime()
     attempt = await _intend(step, scene, facts)
     if attempt is None:

@@ -27,7 +27,7 @@ from controller.services.transition import back_to_checking
 async def run(step: Step) -> None:
     """One look and one re-evaluation."""
     scene = await step.scene()
-    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    facts = await look(step.world, scene, step.incident)
     async with step.change(scene) as claimed:
         change = claimed.change
         judgement = judged(claimed.incident, facts, scene.policy)

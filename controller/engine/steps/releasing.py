@@ -36,7 +36,7 @@ RELEASE_WITHIN_S = 5.0
 async def run(step: Step) -> None:
     """One look; when nothing speaks against it, the release."""
     scene = await step.scene()
-    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    facts = await look(step.world, scene, step.incident)
     others = await _watch_others(step, scene)
     looked_at = step.world.clock.boottime()
     effect = await _intend(step, scene, facts, others)
@@ -44,7 +44,7 @@ async def run(step: Step) -> None:
         return
     if step.world.clock.boottime() > min(looked_at + RELEASE_WITHIN_S, step.lease_ends()):
         raise LeaseLost
-    result = await step.world.cloud.release(scene.host, step.incident.vms)
+    result = await step.world.cloud.release(scene.host, step.incident.machines, effect.progress)
     await _keep_result(step, scene, effect, result)
 
 
@@ -132,7 +132,7 @@ async def _wait(claimed: Claimed, incident: Incident, why: tuple[Reason, ...], p
     if incident.acknowledged is None and incident.proof.proven_at is None:
         claimed.incident = await change.move(incident, State.VERIFYING, reasons=why)
     elif claimed.now - incident.entered_at >= policy.checking_limit:
-        claimed.incident = await change.move(incident, State.HELD, reasons=why)
+        claimed.incident = await change.move(incident, State.HELD, reasons=why or (Reason.RELEASE_FAILED,))
     else:
         claimed.incident = replace(incident, reasons=why, next_step_at=claimed.now + policy.read_spacing)
 
@@ -198,14 +198,18 @@ def _window_is_over(incident: Incident, policy: Policy, *, now: datetime, sent: 
 async def _keep_result(step: Step, scene: Scene, effect: Effect, result: EffectResult) -> None:
     """Store what became of the release; a reboot's *on* follows as an effect of its own."""
     async with step.change(scene) as claimed:
-        change, incident = claimed.change, claimed.incident
+        change = claimed.change
+        incident = replace(claimed.incident, begun=claimed.incident.begun | set(result.begun))
+        kept = replace(effect, tries=effect.tries + 1, said=result.said, progress=result.progress or effect.progress)
+        if result.pending:
+            await change.tx.save_effect(kept)
+            await _wait(claimed, incident, (), scene.policy)
+            return
         await change.tx.save_effect(
             replace(
-                effect,
+                kept,
                 status=EffectStatus.DONE if result.done else EffectStatus.FAILED,
-                tries=effect.tries + 1,
                 finished_at=claimed.now,
-                said=result.said,
             )
         )
         if not result.done:
@@ -242,12 +246,9 @@ async def _release_failed(claimed: Claimed, incident: Incident, result: EffectRe
 
 
 async def _release_effect(change: Change, incident: Incident) -> Effect:
-    """The intent of the release; one that a stopped controller left behind is taken up again."""
-    for effect in await change.tx.effects_of(host_id=incident.host_id):
-        if (
-            effect.incident_id == incident.id
-            and effect.kind is EffectKind.RELEASE
-            and effect.status is EffectStatus.INTENDED
-        ):
-            return effect
-    return await change.effect(incident, EffectKind.RELEASE)
+    """The intent of the release; one that a stopped controller left behind, or that takes long, is taken up again."""
+    effects = await change.tx.effects_of(host_id=incident.host_id)
+    mine = [e for e in effects if e.incident_id == incident.id and e.kind is EffectKind.RELEASE]
+    if mine and mine[-1].status is EffectStatus.INTENDED:
+        return mine[-1]
+    return await change.effect(incident, EffectKind.RELEASE, progress=mine[-1].progress if mine else None)

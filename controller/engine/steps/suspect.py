@@ -17,7 +17,7 @@ from controller.services.rounds import baseline_life, judged, keep_round
 async def run(step: Step) -> None:
     """One look: the baseline."""
     scene = await step.scene()
-    facts = await look(step.world, scene, number=step.incident.rounds + 1)
+    facts = await look(step.world, scene, step.incident)
     async with step.change(scene) as claimed:
         incident, change = claimed.incident, claimed.change
         judgement = judged(incident, facts, scene.policy)

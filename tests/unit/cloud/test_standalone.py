@@ -19,6 +19,7 @@ from controller.engine.worker import LONGEST_STEP_S
 from controller.services.look import LONGEST_ROUND_S
 from tests.fixtures import builders as a
 from tests.fixtures.agents import eventually, free_port, is_alive
+from tests.fixtures.evidence import machines
 
 HOST = a.host(external_id="uuid-of-h1")
 LONGEST = 1.0
@@ -59,14 +60,14 @@ async def test_without_a_hook_there_is_nothing_to_do_and_it_is_done(make: Make) 
     cloud = make()
     assert (await cloud.quarantine(HOST)).done
     assert (await cloud.unquarantine(HOST, "")).done
-    assert (await cloud.release(HOST, ("vm",))).done
+    assert (await cloud.release(HOST, machines("vm"), {})).done
     assert await cloud.says(HOST) is CloudSays.NONE
 
 
 async def test_a_command_is_told_everything_and_answers_in_json(make: Make, tmp_path: Path) -> None:
     told = tmp_path / "told"
     cloud = make(f'cat > {told}; echo warning >&2; echo \'{{"not_started": ["db"], "earlier": "Enabled"}}\'')
-    result = await cloud.release(HOST, ("db", "web"))
+    result = await cloud.release(HOST, machines("db", "web"), {})
     assert (result.done, result.not_started, result.earlier) == (True, ("db",), "Enabled")
     assert json.loads(told.read_text()) == {
         "effect": "release",
@@ -80,38 +81,38 @@ async def test_a_command_is_told_everything_and_answers_in_json(make: Make, tmp_
 
 
 async def test_ten_thousand_machines_can_be_told(make: Make, tmp_path: Path) -> None:
-    vms = tuple(f"machine-{number:05}" for number in range(10_000))
+    vms = machines(*(f"machine-{number:05}" for number in range(10_000)))
     told = tmp_path / "told"
-    assert (await make(f"cat > {told}").release(HOST, vms)).done
-    assert json.loads(told.read_text())["vms"] == list(vms)
+    assert (await make(f"cat > {told}").release(HOST, vms, {})).done
+    assert json.loads(told.read_text())["vms"] == [vm.name for vm in vms]
 
 
 async def test_a_command_that_reads_nothing_is_no_failure(make: Make) -> None:
-    vms = tuple(f"machine-{number:05}" for number in range(10_000))
-    assert (await make("exit 0").release(HOST, vms)).done
+    vms = machines(*(f"machine-{number:05}" for number in range(10_000)))
+    assert (await make("exit 0").release(HOST, vms, {})).done
 
 
 @pytest.mark.parametrize("printed", ["", "not json", "[1]", '{"not_started": "db"}', '{"not_started": null}'])
 async def test_words_that_are_no_answer_are_only_words(make: Make, printed: str) -> None:
-    result = await make(f"printf '%s' '{printed}'").release(HOST, ("db",))
+    result = await make(f"printf '%s' '{printed}'").release(HOST, machines("db"), {})
     assert (result.done, result.not_started, result.earlier) == (True, (), "")
 
 
 async def test_a_command_that_fails_says_why(make: Make) -> None:
-    result = await make("echo no such host >&2; exit 3").release(HOST, ())
+    result = await make("echo no such host >&2; exit 3").release(HOST, (), {})
     assert not result.done
     assert "exit 3" in result.said
     assert "no such host" in result.said
 
 
 async def test_a_killed_command_failed(make: Make) -> None:
-    assert not (await make("kill -9 $$").release(HOST, ())).done
+    assert not (await make("kill -9 $$").release(HOST, (), {})).done
 
 
 @pytest.mark.usefixtures("no_descriptor_stays")
 @pytest.mark.parametrize("command", [("/no/such/program",), ("/etc/hostname",), ("/",)])
 async def test_a_command_that_cannot_be_run_says_so(make: Make, command: tuple[str, ...]) -> None:
-    result = await make(command=command).release(HOST, ())
+    result = await make(command=command).release(HOST, (), {})
     assert not result.done
     assert command[0] in result.said
 
@@ -121,7 +122,7 @@ async def test_a_command_sees_nothing_of_the_controllers_environment(
 ) -> None:
     monkeypatch.setenv("HOSTFENCE_ENCRYPTION_KEY", "secret")
     out = tmp_path / "env"
-    assert (await make(f"env > {out}").release(HOST, ())).done
+    assert (await make(f"env > {out}").release(HOST, (), {})).done
     assert "HOSTFENCE" not in out.read_text()
 
 
@@ -130,7 +131,7 @@ async def test_a_command_that_hangs_ends_at_the_deadline_with_all_its_children(m
     pids = tmp_path / "pids"
     cloud = make(f"trap '' TERM; sleep 60 & echo $! $$ > {pids}; (sleep 60; sleep 60); sleep 60")
     began = time.monotonic()
-    result = await cloud.release(HOST, ())
+    result = await cloud.release(HOST, (), {})
     assert not result.done
     assert "in time" in result.said
     assert time.monotonic() - began < LONGEST + 1
@@ -163,16 +164,16 @@ async def test_a_child_in_a_session_of_its_own_holds_nothing_up_either(make: Mak
 @pytest.mark.usefixtures("no_descriptor_stays")
 async def test_a_flood_is_read_and_dropped(make: Make) -> None:
     before = _memory_kib()
-    result = await make("yes flooding; yes").release(HOST, ())
+    result = await make("yes flooding; yes").release(HOST, (), {})
     assert not result.done
     assert _memory_kib() - before < 50_000
-    assert (await make("yes | head -c 3000000", longest_s=5).release(HOST, ())).done
+    assert (await make("yes | head -c 3000000", longest_s=5).release(HOST, (), {})).done
 
 
 @pytest.mark.usefixtures("no_descriptor_stays")
 async def test_who_stops_waiting_leaves_no_command_behind(make: Make, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    task = asyncio.create_task(make(f"echo $$ > {pid}; exec sleep 60", longest_s=30).release(HOST, ()))
+    task = asyncio.create_task(make(f"echo $$ > {pid}; exec sleep 60", longest_s=30).release(HOST, (), {}))
     while not pid.exists() or not pid.read_text():
         await asyncio.sleep(0.01)
     task.cancel()
@@ -192,7 +193,7 @@ def test_a_release_fits_into_its_step() -> None:
 async def test_a_webhook_is_told_the_same(make: Make) -> None:
     heard: list[dict[str, Any]] = []
     async with a_webhook("200 OK", heard=heard) as url:
-        assert (await make(webhook=url).release(HOST, ("db",))).done
+        assert (await make(webhook=url).release(HOST, machines("db"), {})).done
     (told,) = heard
     assert (told["effect"], told["host"], told["vms"]) == ("release", "host h1", ["db"])
 
@@ -200,13 +201,13 @@ async def test_a_webhook_is_told_the_same(make: Make) -> None:
 @pytest.mark.parametrize("status", ["500 Oops", "404 Not Found", "302 Found"])
 async def test_anything_but_2xx_is_not_done(make: Make, status: str) -> None:
     async with a_webhook(status) as url:
-        result = await make(webhook=url).release(HOST, ())
+        result = await make(webhook=url).release(HOST, (), {})
     assert not result.done
     assert status[:3] in result.said
 
 
 async def test_a_webhook_that_refuses_is_not_done(make: Make) -> None:
-    result = await make(webhook=f"http://127.0.0.1:{free_port()}/").release(HOST, ())
+    result = await make(webhook=f"http://127.0.0.1:{free_port()}/").release(HOST, (), {})
     assert not result.done
     assert "ConnectError" in result.said
 
@@ -220,7 +221,7 @@ async def test_a_webhook_that_trickles_ends_at_the_deadline(make: Make) -> None:
 
     async with a_webhook("200 OK", before=trickle) as url:
         began = time.monotonic()
-        result = await make(webhook=url).release(HOST, ())
+        result = await make(webhook=url).release(HOST, (), {})
     assert not result.done
     assert time.monotonic() - began < LONGEST + 1
 
@@ -228,7 +229,7 @@ async def test_a_webhook_that_trickles_ends_at_the_deadline(make: Make) -> None:
 async def test_a_failed_command_keeps_the_webhook_from_being_called(make: Make) -> None:
     heard: list[dict[str, Any]] = []
     async with a_webhook("200 OK", heard=heard) as url:
-        assert not (await make("exit 1", webhook=url).release(HOST, ())).done
+        assert not (await make("exit 1", webhook=url).release(HOST, (), {})).done
     assert heard == []
 
 
@@ -239,7 +240,7 @@ async def test_command_and_webhook_share_one_deadline(make: Make) -> None:
 
     async with a_webhook("200 OK", before=slow) as url:
         began = time.monotonic()
-        assert not (await make("sleep 0.7", webhook=url).release(HOST, ())).done
+        assert not (await make("sleep 0.7", webhook=url).release(HOST, (), {})).done
         assert time.monotonic() - began < LONGEST + 1
 
 

@@ -12,7 +12,7 @@ from controller.domain.policy import Action, Mode, Policy
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
 from controller.domain.tally import Tally
 from tests.fixtures.builders import T0, at, incident
-from tests.fixtures.evidence import disk_list, policy
+from tests.fixtures.evidence import disk_list, machines, policy
 
 ENOUGH = Tally(dead=5, first_at=at(0), last_at=at(60))
 TOO_SHORT = Tally(dead=2, first_at=at(45), last_at=at(60))
@@ -23,7 +23,7 @@ def judgement(verdict: Verdict = Verdict.DEAD, *reasons: Reason) -> Judgement:
 
 
 def checking(**changes: Any) -> Incident:
-    return incident(state=State.CHECKING, **{"tally": ENOUGH, "vms": ("web-1",), **changes})
+    return incident(state=State.CHECKING, **{"tally": ENOUGH, "machines": machines("web-1"), **changes})
 
 
 def decided(
@@ -112,16 +112,16 @@ def test_dead_long_enough_and_unrefused_is_fenced() -> None:
 
 
 def test_nothing_to_release_is_only_told() -> None:
-    found = decided(checking(vms=()), vms=())
+    found = decided(checking(machines=()), machines=())
     assert found == Decision(verb=Verb.NOTIFY, reasons=(Reason.HOST_DEAD, Reason.NOTHING_TO_RELEASE))
 
 
 def test_a_list_that_could_not_be_read_is_not_nothing_to_release() -> None:
-    assert decided(checking(vms=()), vms=(), known=False).verb is Verb.FENCE
+    assert decided(checking(machines=()), machines=(), known=False).verb is Verb.FENCE
 
 
 def test_machines_the_cloud_forgot_since_the_suspicion_are_still_something_to_release() -> None:
-    assert decided(checking(vms=("web-1",)), vms=()).verb is Verb.FENCE
+    assert decided(checking(machines=machines("web-1")), machines=()).verb is Verb.FENCE
 
 
 def test_action_none_is_only_told() -> None:

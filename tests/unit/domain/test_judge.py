@@ -411,14 +411,14 @@ def test_a_report_names_the_pools_it_found_conclusively_silent_and_no_others() -
 
 
 def test_a_host_without_disks_is_judged_by_its_heartbeat_on_all_checkable_pools() -> None:
-    empty = disk_list(targets=(), vms=(), pool_roots=(ROOT,))
+    empty = disk_list(targets=(), machines=(), pool_roots=(ROOT,))
     assert judged(facts(disks=empty)).verdict is Verdict.DEAD
     two = replace(empty, pool_roots=(ROOT, OTHER_ROOT))
     assert judged(facts(disks=two)).verdict is Verdict.INCONCLUSIVE
 
 
 def test_where_there_is_no_pool_to_look_at_nothing_is_dead() -> None:
-    nothing = disk_list(targets=(), vms=(), pool_roots=())
+    nothing = disk_list(targets=(), machines=(), pool_roots=())
     judgement = judged(facts(disks=nothing), under=policy(require_heartbeat=False))
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert Reason.POOL_NOT_COVERED in judgement.reasons

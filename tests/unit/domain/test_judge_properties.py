@@ -129,8 +129,8 @@ disk_lists: st.SearchStrategy[DiskList] = mostly(
     disk_list(*DISKS, cloud_heartbeats=(CLOUD_FILE,)),
     disk_list(DISKS[0], known=False),
     disk_list(DISKS[0], uncheckable=("db-1",)),
-    disk_list(targets=(), vms=(), pool_roots=ROOTS),
-    disk_list(targets=(), vms=(), pool_roots=()),
+    disk_list(targets=(), machines=(), pool_roots=ROOTS),
+    disk_list(targets=(), machines=(), pool_roots=()),
 )
 
 policies = st.builds(

@@ -1,0 +1,102 @@
+"""What a cloud says of itself, as values: its hosts at one moment, and everything it manages.
+
+All ids are the cloud's own. :mod:`controller.services.inventory_sync` brings it into hostfence's inventory.
+"""
+
+from dataclasses import dataclass
+
+from controller.domain.model import PoolKind, VmKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudHost:
+    """One host as the cloud sees it now. ``state`` and ``resource_state`` are its own words, for people."""
+
+    id: str
+    cluster_id: str
+    name: str
+    address: str
+    up: bool
+    state: str = ""
+    resource_state: str = ""
+    maintenance: bool = False
+    own_ha: bool = False
+    """The cloud's own host HA, which drives the BMC, is on for it."""
+    bmc: "CloudBmc | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudBmc:
+    """What the cloud knows of a host's power device; it never tells the password."""
+
+    driver: str
+    address: str
+    port: str = ""
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudHosts:
+    """One poll. ``known`` False: the cloud could not be asked, or is in trouble itself (``trouble`` says which)."""
+
+    known: bool
+    hosts: tuple[CloudHost, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudCluster:
+    """One cluster, with its zone and pod for people."""
+
+    id: str
+    name: str
+    zone: str = ""
+    pod: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudPool:
+    """One primary storage pool. ``cluster_ids``: who sees it (all clusters of its zone where it is zone-wide).
+
+    ``host_id``: it is local to that host.
+    """
+
+    id: str
+    name: str
+    kind: PoolKind
+    root: str
+    cluster_ids: tuple[str, ...]
+    host_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudDisk:
+    """One volume. ``path``: absolute on a file pool, the image's name on others."""
+
+    id: str
+    pool_id: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudVm:
+    """One virtual machine. ``host_id`` empty: the cloud places it nowhere. ``state``: the cloud's own word."""
+
+    id: str
+    name: str
+    kind: VmKind
+    state: str
+    host_id: str = ""
+    ha_enabled: bool = False
+    disks: tuple[CloudDisk, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudInventory:
+    """Everything of interest. ``unmapped``: what cannot be checked and why, one sentence each, for the report."""
+
+    clusters: tuple[CloudCluster, ...]
+    hosts: tuple[CloudHost, ...]
+    pools: tuple[CloudPool, ...]
+    vms: tuple[CloudVm, ...]
+    unmapped: tuple[str, ...] = ()
