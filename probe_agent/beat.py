@@ -1,13 +1,11 @@
 """The process that writes this host's heartbeat on one pool, and may hang there without stopping the other pools.
 
-``python -m probe_agent.beat PARENT_PID ROOT SETTINGS_JSON``. SIGTERM is an orderly stop: the last record says
+A fork of the heartbeat service (:mod:`probe_agent.heartbeat`). SIGTERM is an orderly stop: the last record says
 *withdrawn*, so that the silence after it is unknown to everyone (rule 3). A crash says nothing, and is silence.
 """
 
-import json
 import logging
 import signal
-import sys
 import time
 from dataclasses import dataclass, replace
 
@@ -19,6 +17,18 @@ from probe_agent.pools import SeenNothingError, open_pool
 from probe_agent.records import RUNNING, WITHDRAWN, Record, encode
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Where to write what, and how often."""
+
+    root: str
+    host_id: str
+    boot_id: str
+    version: str
+    interval_s: float
+    plain_folders: bool
 
 
 @dataclass(slots=True)
@@ -63,24 +73,17 @@ def run(writer: Writer, interval_s: float) -> None:
     writer.beat(state=WITHDRAWN)
 
 
-def main() -> None:
-    """Run as a process."""
+def work(task: Task, *, parent_pid: int) -> None:
+    """Be a writer's process."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent, root = int(sys.argv[1]), sys.argv[2]
-    die_with_parent(parent)
-    carry_name(Kind.WRITER, root, parent)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    settings = json.loads(sys.argv[3])
+    die_with_parent(parent_pid)
+    carry_name(Kind.WRITER, task.root, parent_pid)
     record = Record(
-        host_id=settings["host_id"],
-        boot_id=settings["boot_id"],
+        host_id=task.host_id,
+        boot_id=task.boot_id,
         counter=int(boottime() * 1000),  # above all counters of an earlier process of this boot
-        version=settings["version"],
+        version=task.version,
         state=RUNNING,
     )
-    run(Writer(root, record, settings["plain_folders"]), settings["interval_s"])
-
-
-if __name__ == "__main__":
-    main()
+    run(Writer(task.root, record, task.plain_folders), task.interval_s)

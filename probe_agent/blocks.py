@@ -13,8 +13,9 @@ from probe_agent.records import RECORD_SIZE
 from shared.enums import ReadingCode
 
 _SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_aligned = mmap.mmap(-1, RECORD_SIZE)
-"""What O_DIRECT reads into; one for all reads, which are never at once (a mount's process has one thread)."""
+_aligned = mmap.mmap(-1, RECORD_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+"""What O_DIRECT reads into; one for all reads, which are never at once (a mount's process has one thread). Private, as
+forks share the other kind and would read each other's records."""
 _NO_DIRECT_IO = {errno.EINVAL, errno.EOPNOTSUPP}
 
 

@@ -10,7 +10,7 @@ import pytest
 from probe_agent.records import FOLDER, RECORD_SIZE, WITHDRAWN
 from shared.enums import ReadingCode, ReadingStatus
 from shared.protocol import HeartbeatSight
-from tests.fixtures.agents import AgentFactory, AgentProcess, children_of, eventually, is_alive
+from tests.fixtures.agents import AgentFactory, AgentProcess, child_for, children_of, eventually, is_alive
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_a_stuck_writer_keeps_the_other_pools_beating_and_gets_no_second_one(
     agent.start_heartbeat()
     assert agent.heartbeat is not None
     writers = children_of(agent.heartbeat.pid)
-    stuck = next(pid for pid in writers if str(pools[0]) in _command_of(pid))
+    stuck = child_for(agent.heartbeat.pid, pools[0])
     os.kill(stuck, signal.SIGSTOP)
     one, two = agent.record(pools[0]).counter, agent.record(pools[1]).counter
     eventually(lambda: agent.record(pools[1]).counter > two + 8)
@@ -190,7 +190,3 @@ def test_a_pool_that_is_not_prepared_is_said_and_then_served(agents: AgentFactor
     (pool / FOLDER).mkdir()
     eventually((pool / FOLDER / agent.host_id).exists)
     assert agent.log.count("no heartbeat on") == 1
-
-
-def _command_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
