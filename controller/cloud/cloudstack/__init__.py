@@ -1,0 +1,1 @@
+"""Apache CloudStack through its public API alone."""
