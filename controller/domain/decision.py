@@ -135,7 +135,7 @@ def wants_quarantine(incident: Incident, policy: Policy, refused: tuple[Reason, 
         and not incident.quarantined
         and policy.mode is Mode.ENFORCE
         and policy.action.takes_down
-        and waits(r for r in refused if r is not Reason.CLOUD_SAYS_UP)
+        and waits(refused)
     )
 
 

@@ -109,7 +109,9 @@ def off_proven(incident: Incident, host: Host, *, at: datetime, reasons: Sequenc
 def fenced(incident: Incident, host: Host, *, at: datetime, action: Action, not_started: Sequence[str] = ()) -> Notice:
     """Off, proven (or vouched for) and released. ``not_started``: names of the machines that did not start."""
     kind = NoticeKind.FENCED_IN_PART if not_started else NoticeKind.FENCED
-    why = (Reason.ACKNOWLEDGED,) if incident.acknowledged else (Reason.HOST_DEAD, Reason.PROVEN_OFF)
+    why = [Reason.ACKNOWLEDGED] if incident.acknowledged else [Reason.HOST_DEAD, Reason.PROVEN_OFF]
+    if Reason.PLACED_ELSEWHERE in incident.told:
+        why.append(Reason.RELEASED_BY_CLOUD)
     after = _AFTER.get(action, _STAYS_OFF)
     return _notice(
         kind, incident, host, at=at, why=why, part="fenced", after=after, not_started=some_names(not_started)

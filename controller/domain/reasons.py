@@ -40,6 +40,8 @@ class Reason(StrEnum):
     # what the cloud says
     CLOUD_SAYS_UP = "cloud_says_up"
     CLOUD_UNREACHABLE = "cloud_unreachable"
+    HOST_HA_ON = "host_ha_on"
+    RELEASED_BY_CLOUD = "released_by_cloud"
     # safeguards
     OBSERVE_MODE = "observe_mode"
     PAUSED = "paused"
@@ -105,6 +107,7 @@ WAITS = frozenset(
         Reason.OPERATION_IN_FLIGHT,
         Reason.STARTUP_QUIET,
         Reason.ISOLATED,
+        Reason.CLOUD_SAYS_UP,
         Reason.EVIDENCE_STALE,
     }
 )

@@ -162,6 +162,7 @@ def _host(facts: ClusterFacts) -> list[Reason]:
         (host.excluded, Reason.EXCLUDED),
         (host.maintenance, Reason.MAINTENANCE),
         (host.runs_controller, Reason.CONTROLLERS_OWN_HOST),
+        (host.cloud_ha, Reason.HOST_HA_ON),
         (facts.isolated, Reason.ISOLATED),
     )
     return [reason for marked, reason in marks if marked]

@@ -159,5 +159,16 @@ EVIDENCE: dict[Reason, tuple[str, str]] = {
         ),
         "Check the management server and the API key. The checks go on by themselves.",
     ),
+    Reason.HOST_HA_ON: (
+        "The cloud's own host HA is on for this host: it drives the same BMC, without hostfence's evidence or proof.",
+        "Let one of the two fence. To let it be hostfence: disableHAForHost in CloudStack (Host HA off on its page).",
+    ),
+    Reason.RELEASED_BY_CLOUD: (
+        (
+            "The cloud started some of this host's machines elsewhere before the host was proven off: for a while two "
+            "may have written to the same disks."
+        ),
+        "Check the file systems and databases of these machines now, before they are trusted.",
+    ),
 }
 """reason -> (what it means, what to do)"""

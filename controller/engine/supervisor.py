@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import structlog
 
 from controller.db.store import StoreUnavailable
-from controller.engine import effects, presence, readiness
+from controller.engine import cloud_watch, effects, presence, readiness
+from controller.engine.cloud_watch import CloudWatch
 from controller.engine.watcher import POLL_S, Watcher
 from controller.engine.worker import Worker
 from controller.services.world import World
@@ -39,6 +40,7 @@ class Supervisor:
         self._world = world
         self.worker = Worker(world)
         self.watcher = Watcher(world)
+        self.cloud_watch = CloudWatch(world)
         self._loops = (
             Loop("worker", 0.25, self._work),
             Loop("watcher", POLL_S, self.watcher.poll),
@@ -46,6 +48,7 @@ class Supervisor:
             Loop("readiness", 5.0, lambda: readiness.check_devices(world)),
             Loop("presence", 10.0, lambda: presence.alive(world)),
             Loop("tidy", 30.0, lambda: presence.tidy(world)),
+            Loop("cloud", cloud_watch.POLL_S, self.cloud_watch.poll),
             *extra,
         )
         self._tasks: list[asyncio.Task[None]] = []

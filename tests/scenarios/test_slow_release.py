@@ -1,14 +1,15 @@
 """A release that takes longer than one step: called again and again, and looked for life before every call (rule 1)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from controller.cloud.base import EffectResult
 from controller.domain.incident import Incident, State
-from controller.domain.model import EffectKind, EffectStatus
+from controller.domain.model import EffectKind, EffectStatus, Severity
 from controller.domain.reasons import Reason
-from tests.fakes.cloud import FAILED
+from tests.fakes.cloud import FAILED, one_vm
 from tests.fixtures.house import House, a_house
 from tests.scenarios.test_steps import DISK
 
@@ -87,3 +88,15 @@ async def test_one_without_end_is_held_and_told() -> None:
     house = await releasing(*[under_way(begun=(VM,))] * 1000, checking_limit=30)
     incident = await house.until(State.HELD)
     assert incident.reasons == (Reason.RELEASE_FAILED,)
+
+
+async def test_machines_that_the_cloud_took_away_before_the_proof_are_named_at_the_end() -> None:
+    """``released_by_cloud``: for a while two may have written to one disk, and somebody has to look."""
+    house = await a_house()
+    house.cloud.placed["h1"] = replace(one_vm("h1"), targets=(), elsewhere=(VM,))
+    await house.dead()
+    await house.until(State.FENCED)
+    told = {n.kind: n for n in await house.notices()}
+    assert told["placed_elsewhere"].severity is Severity.CRITICAL
+    assert Reason.RELEASED_BY_CLOUD in told["fenced"].why
+    assert Reason.RELEASED_BY_CLOUD in (await house.events())[-1].reasons

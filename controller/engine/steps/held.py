@@ -57,7 +57,9 @@ async def _before_a_command(
         reasons = (*reasons, *judgement.reasons)
     elif scene.policy.action.takes_down:
         refused = (*await refused_now(change, incident, scene, facts.cloud), *_device_still_mute(incident, facts))
-        reasons = (*reasons, *(r for r in refused if r not in WAITS and r not in reasons))
+        # What time cures needs no hold; but a cloud that went on saying *Up* past the limit is waited for here.
+        lasting = [r for r in refused if r not in WAITS or r is Reason.CLOUD_SAYS_UP]
+        reasons = (*reasons, *(r for r in lasting if r not in reasons))
     if reasons and reasons != (Reason.OBSERVE_MODE,):
         await _stay(claimed, incident, reasons)
         return

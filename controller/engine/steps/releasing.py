@@ -222,7 +222,7 @@ async def _keep_result(step: Step, scene: Scene, effect: Effect, result: EffectR
         claimed.incident = await change.move(
             incident,
             State.FENCED,
-            reasons=(Reason.ACKNOWLEDGED,) if incident.acknowledged else (Reason.PROVEN_OFF,),
+            reasons=_why_released(incident),
             data={"said": result.said, "not_started": list(result.not_started)},
             notice=notices.fenced(
                 incident,
@@ -232,6 +232,11 @@ async def _keep_result(step: Step, scene: Scene, effect: Effect, result: EffectR
                 not_started=result.not_started,
             ),
         )
+
+
+def _why_released(incident: Incident) -> tuple[Reason, ...]:
+    why = Reason.ACKNOWLEDGED if incident.acknowledged else Reason.PROVEN_OFF
+    return (why, Reason.RELEASED_BY_CLOUD) if Reason.PLACED_ELSEWHERE in incident.told else (why,)
 
 
 def _wants_on(incident: Incident) -> bool:

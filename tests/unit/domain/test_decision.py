@@ -174,7 +174,7 @@ def test_quarantine_starts_at_the_first_dead_round_of_an_armed_host() -> None:
 
 @pytest.mark.parametrize("reason", sorted(Reason))
 def test_quarantine_never_stands_where_a_refusal_does_that_time_cannot_cure(reason: Reason) -> None:
-    assert quarantine(reason) == (reason in WAITS or reason is Reason.CLOUD_SAYS_UP)
+    assert quarantine(reason) == (reason in WAITS)
 
 
 # -- the third fence --------------------------------------------------------------------------------------------------

@@ -152,6 +152,7 @@ def test_a_persons_pause_is_a_pause_whatever_it_says_and_whoever_it_is_by() -> N
         (host("h1", excluded=True), Reason.EXCLUDED),
         (host("h1", maintenance=True), Reason.MAINTENANCE),
         (host("h1", runs_controller=True), Reason.CONTROLLERS_OWN_HOST),
+        (host("h1", cloud_ha=True), Reason.HOST_HA_ON),
     ],
     ids=lambda value: value if isinstance(value, Reason) else "",
 )

@@ -1,0 +1,86 @@
+"""Polls the cloud's opinion of its hosts: a host that it loses opens an incident, what it marks is kept here.
+
+The own watch comes first and is quicker (:mod:`controller.engine.watcher`); this one is for hosts whose agent is silent
+already. A cloud that is in trouble itself says nothing about hosts: nothing is concluded from such a poll.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from controller.domain.cloud import CloudHost
+from controller.domain.incident import Source
+from controller.domain.model import Host
+from controller.engine.watcher import POLL_DEADLINE_S
+from controller.services.changes import record
+from controller.services.incidents import open_incident
+from controller.services.world import World
+
+log = structlog.get_logger(__name__)
+
+POLL_S = 10.0
+"""A host list is one request for 500 hosts; the own watch is what has to be quick."""
+
+
+@dataclass(slots=True)
+class CloudWatch:
+    """One process's view of the cloud. ``up``: what the last poll said of each host, by the cloud's id."""
+
+    world: World
+    up: dict[str, bool] = field(default_factory=dict)
+    trouble: str = ""
+
+    async def poll(self) -> None:
+        """Ask once, and act on what changed."""
+        seen = await self.world.cloud.poll()
+        if seen.trouble != self.trouble:
+            log.warning("cloud", trouble=seen.trouble or "over")
+            self.trouble = seen.trouble
+        if not seen.known:
+            return
+        before, self.up = self.up, {host.id: host.up for host in seen.hosts}
+        if not seen.hosts:
+            return
+        async with self.world.store.transaction() as tx:
+            known = {host.external_id: host for host in await tx.hosts() if host.external_id}
+            open_hosts = await tx.open_hosts()
+        for there in seen.hosts:
+            here = known.get(there.id)
+            if here is None:
+                continue
+            await self._mark(here, there)
+            if before.get(there.id) and not there.up and not there.maintenance and here.id not in open_hosts:
+                await self._lost(here, there)
+
+    async def _mark(self, here: Host, there: CloudHost) -> None:
+        if (here.maintenance, here.cloud_ha) != (there.maintenance, there.own_ha):
+            await follow_marks(self.world, here.id, there)
+
+    async def _lost(self, here: Host, there: CloudHost) -> None:
+        """The cloud's own agent may be down alone: a host that answers us is alive, and is left to our own watch."""
+        if here.excluded or here.retired:
+            return
+        if here.agent_token and (await self.world.probing.watch(here, deadline_s=POLL_DEADLINE_S)).answered:
+            log.info("the cloud lost a host that answers", host=here.name, state=there.state)
+            return
+        note = f"the cloud calls it {there.state or 'not up'}"
+        await open_incident(self.world, here, source=Source.CLOUD, disconnect_at=there.down_since, note=note)
+
+
+async def follow_marks(world: World, host_id: str, there: CloudHost) -> None:
+    """Keep what the cloud says of a host's maintenance and of its own host HA; both stop hostfence."""
+    async with world.store.transaction() as tx:
+        found = await tx.hosts(ids=(host_id,))
+        for host in found:
+            marked = replace(host, maintenance=there.maintenance, cloud_ha=there.own_ha)
+            await tx.save_host(marked)
+            await record(
+                tx,
+                at=await world.clock.now(),
+                actor="cloud",
+                action="host.update",
+                target=host.name,
+                id=host.id,
+                maintenance=there.maintenance,
+                cloud_ha=there.own_ha,
+            )
