@@ -1,6 +1,6 @@
 """Who is asking, and may they: nothing under ``/api`` is reached without a valid token, no route without a role.
 
-The one exception stands in :mod:`controller.api.open_door`.
+The exceptions stand in :mod:`controller.api.open_door`.
 
 The first is done before routing, so that no route can forget it; the second stands in each route's signature.
 """

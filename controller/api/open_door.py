@@ -1,4 +1,4 @@
-"""The one route under ``/api`` that needs no bearer token: an agent's enrolment, which brings a join token instead.
+"""The routes under ``/api`` that need no bearer token: an agent's enrolment and renewal, which prove themselves.
 
 Small and few: whoever knocks is not known, so requests are refused by their size and number before they are read.
 """
@@ -11,11 +11,12 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from controller.api.problems import problem
-from shared.enrolment import ENROL_PATH, MAX_REQUEST
+from shared.enrolment import CHALLENGE_PATH, ENROL_PATH, MAX_REQUEST, RENEW_PATH
 
 PER_MINUTE = 60
 """From one address. Nobody guesses 256 bits; this keeps the database free for those who have work in it, and
 lets a whole cluster enrol at once from behind one proxy."""
+_OPEN = frozenset({ENROL_PATH, CHALLENGE_PATH, RENEW_PATH})
 _MINUTE_S = 60.0
 _ADDRESSES = 1000
 
@@ -29,8 +30,8 @@ class OpenDoor:
         self._knocks: OrderedDict[str, deque[float]] = OrderedDict()
 
     def leads_to(self, scope: Scope) -> bool:
-        """True for an enrolment."""
-        return bool((scope["method"], scope["path"]) == ("POST", ENROL_PATH))
+        """True for an enrolment and a renewal."""
+        return scope["method"] == "POST" and scope["path"] in _OPEN
 
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to one that may not go on; None for the others."""

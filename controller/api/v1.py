@@ -24,7 +24,8 @@ _CAN_HAPPEN = {
     503: "The database, or a device, does not answer",
 }
 _AT_THE_DOOR = {
-    403: "The join token is not known, used, or expired",
+    403: "The join token, or the renewal's proof, is not good",
+    409: "A rule stands against it",
     413: "The request is too large",
     422: "The input can't be used",
     429: "Too many requests",

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from controller.domain.enrolment import Authority
@@ -25,6 +25,14 @@ _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 class BadCsrError(ValueError):
     """A certificate signing request that is none, or whose key is of no use; the text says which."""
+
+
+class BadCertificateError(ValueError):
+    """Whoever shows this certificate does not hold it, or it is not this host's of this authority."""
+
+
+class EndedCertificateError(BadCertificateError):
+    """It was this host's."""
 
 
 def make_authority(now: datetime) -> Authority:
@@ -68,6 +76,28 @@ def sign_host(authority: Authority, csr: str, host_id: str, *, now: datetime) ->
     return _pem(certificate), certificate.not_valid_after_utc
 
 
+def check_holder(
+    authority: Authority, certificate: str, host_id: str, *, message: bytes, signature: bytes, now: datetime
+) -> None:
+    """Pass when ``message`` is signed with the key of this host's certificate, and that has not ended.
+
+    Raises:
+        BadCertificateError: it is another's, or the signature is.
+        EndedCertificateError: everything fits, but it has ended.
+    """
+    try:
+        shown = x509.load_pem_x509_certificate(certificate.encode())
+        shown.verify_directly_issued_by(x509.load_pem_x509_certificate(authority.certificate.encode()))
+        names = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        _check_signature(shown.public_key(), message, signature)
+    except Exception as error:  # of many kinds, as whatever was sent is read here
+        raise BadCertificateError from error
+    if server_name(host_id) not in names.get_values_for_type(x509.DNSName):
+        raise BadCertificateError
+    if now >= shown.not_valid_after_utc:
+        raise EndedCertificateError
+
+
 def make_controller_pair(authority: Authority, *, now: datetime) -> str:
     """A new key and its certificate for asking agents, in one PEM text; it cannot serve as a host."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -102,6 +132,15 @@ def _key_of(csr: str) -> _PublicKey:
     if not strong or not isinstance(key, _PublicKey):
         raise BadCsrError(f"its key is neither on a NIST curve nor RSA of at least {_LEAST_RSA} bits")
     return key
+
+
+def _check_signature(key: object, message: bytes, signature: bytes) -> None:
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        key.verify(signature, message, ec.ECDSA(hashes.SHA256()))
+    elif isinstance(key, rsa.RSAPublicKey):
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+    else:
+        raise BadCertificateError  # sign_host signs for no other
 
 
 def _issue(

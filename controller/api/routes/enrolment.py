@@ -1,12 +1,19 @@
-"""An agent comes to its certificate: an admin makes a one-time join token, the agent uses it."""
+"""An agent comes to its certificate: an admin makes a one-time join token, the agent uses it, and renews by itself."""
 
 from fastapi import APIRouter
 
 from controller.api.auth import Admin
 from controller.api.deps import Ports
 from controller.api.schemas.enrolment import JoinTokenOut
-from controller.services import enrolment
-from shared.enrolment import EnrolAnswer, EnrolRequest
+from controller.services import enrolment, renewal
+from shared.enrolment import (
+    ChallengeAnswer,
+    ChallengeRequest,
+    EnrolAnswer,
+    EnrolRequest,
+    RenewAnswer,
+    RenewRequest,
+)
 
 router = APIRouter(prefix="/hosts/{host}", tags=["hosts"])
 open_router = APIRouter(tags=["hosts"])
@@ -32,3 +39,16 @@ async def enrol(ports: Ports, body: EnrolRequest) -> EnrolAnswer:
         certificate=done.certificate,
         ca_certificate=done.ca_certificate,
     )
+
+
+@open_router.post("/renew/challenge")
+async def renew_challenge(ports: Ports, body: ChallengeRequest) -> ChallengeAnswer:
+    """Ask for what a renewal has to sign: good for a minute, and once."""
+    made = await renewal.make_challenge(ports.store, ports.clock, host_id=body.host_id)
+    return ChallengeAnswer(challenge=made)
+
+
+@open_router.post("/renew")
+async def renew(ports: Ports, body: RenewRequest) -> RenewAnswer:
+    """Get the next certificate of a host: signed with the key of the present one and the host's token."""
+    return RenewAnswer(certificate=await renewal.renew(ports.store, ports.clock, body))
