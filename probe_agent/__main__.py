@@ -1,9 +1,10 @@
-"""``hostfence-agent``: serve, heartbeat, prepare-pool, enroll."""
+"""``hostfence-agent``: serve, heartbeat, prepare-pool, enroll, renew."""
 
 import argparse
 import logging
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,6 +42,8 @@ def _run(arguments: argparse.Namespace, config: AgentConfig) -> int:
         return 0
     if arguments.command == "prepare-pool":
         return _prepare(arguments, config)
+    if arguments.command == "renew":
+        return _renew(arguments, config)
     if not config.token:
         raise ConfigError(f"{PREFIX}TOKEN_FILE is not set: serve needs this host's token")
     from probe_agent.app import run  # noqa: PLC0415  the heartbeat shall stay small
@@ -63,6 +66,7 @@ def _prepare(arguments: argparse.Namespace, config: AgentConfig) -> int:
 
 def _enroll(arguments: argparse.Namespace) -> int:
     from probe_agent import enroll  # noqa: PLC0415  the heartbeat shall stay small
+    from probe_agent.identity import CredentialsError  # noqa: PLC0415
 
     joining = enroll.Joining(
         controller=arguments.controller,
@@ -74,13 +78,27 @@ def _enroll(arguments: argparse.Namespace) -> int:
     )
     try:
         answer = enroll.enroll(joining)
-    except enroll.EnrolError as error:
+    except CredentialsError as error:
         return _fail(error, 1)
     sys.stdout.write(
         f"enrolled as {answer.host_name} ({answer.host_id}), settings in {joining.config}\n"
         f"the authority's fingerprint is {enroll.fingerprint(answer.ca_certificate)}\n"
         "restart the agent now: the controller asks it over TLS only from here on\n"
     )
+    return 0
+
+
+def _renew(arguments: argparse.Namespace, config: AgentConfig) -> int:
+    from probe_agent import renew  # noqa: PLC0415  the heartbeat shall stay small
+    from probe_agent.identity import CredentialsError  # noqa: PLC0415
+
+    try:
+        outcome = renew.renew(config, force=arguments.force)
+    except CredentialsError as error:
+        return _fail(error, 1)
+    done = "renewed: the certificate is" if outcome.renewed else "nothing to do yet: the certificate is"
+    ends = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(outcome.life.ends))
+    sys.stdout.write(f"{done} good until {ends} UTC\n")
     return 0
 
 
@@ -105,6 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     join.add_argument("--ca-fingerprint", default="", metavar="SHA256", help="as shown with the join token")
     join.add_argument("--controller-ca", type=Path, metavar="FILE", help="authorities to trust for the URL (PEM)")
     join.add_argument("--allow-http", action="store_true", help="send the join token in plain text (laboratories)")
+    renew = commands.add_parser("renew", help="get this host's next certificate, when a third of its life is left")
+    renew.add_argument("--force", action="store_true", help="now, however long the present one lasts")
     return parser
 
 

@@ -19,16 +19,18 @@ from probe_agent.sampler import Sampler
 from probe_agent.server import SleepyServer
 from probe_agent.service import Service
 from probe_agent.targets import Roots
-from probe_agent.tls import asking, serving
+from probe_agent.tls import Credentials, credentials
 from shared.protocol import AgentProblem
 
 _GRACEFUL_S = 2
+_RENEWED_EVERY_S = 5.0
+"""How often is looked for a renewed certificate: one stat of a local file."""
 _NOT_STARTED = 3
 """uvicorn has said why: the port is taken, for instance."""
 
 
-def make_app(config: AgentConfig) -> FastAPI:
-    """The service of one host; it watches the pools while it runs."""
+def make_app(config: AgentConfig, trust: Credentials | None = None) -> FastAPI:
+    """The service of one host; it watches the pools while it runs. ``trust``: its certificate, where it has one."""
     boot_id = read_boot_id(config.lab_boot_id)
     roots = Roots(config.pools, config.allowed_roots)
     runner = Runner(
@@ -45,14 +47,17 @@ def make_app(config: AgentConfig) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        watching = asyncio.create_task(sampler.run())
+        tasks = [asyncio.create_task(sampler.run())]
+        if trust is not None:
+            tasks.append(asyncio.create_task(_keep_fresh(trust)))
         yield
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         await runner.close()
 
-    service = Service(config.host_id, boot_id, roots, runner, sampler, asking(config))
+    service = Service(config.host_id, boot_id, roots, runner, sampler, trust.asking if trust else None)
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(make_router(service, Gate(config.token)))
     app.add_exception_handler(AgentError, _agent_problem)
@@ -62,20 +67,28 @@ def make_app(config: AgentConfig) -> FastAPI:
 
 def run(config: AgentConfig) -> None:
     """Serve until told to stop; a mount that hangs delays nothing."""
+    trust = credentials(config)
     settings = uvicorn.Config(
-        make_app(config),
+        make_app(config, trust),
         host=config.listen,
         port=config.port,
         access_log=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=_GRACEFUL_S,
-        **serving(config),
     )
+    settings.load()
+    settings.ssl = trust.serving if trust else None  # uvicorn would make one that nobody can renew
     server = SleepyServer(settings)
     server.run()
     if not server.started:
         raise SystemExit(_NOT_STARTED)
+
+
+async def _keep_fresh(trust: Credentials) -> None:
+    while True:
+        await asyncio.sleep(_RENEWED_EVERY_S)
+        trust.refresh()
 
 
 async def _agent_problem(_: HttpRequest, error: Exception) -> Response:

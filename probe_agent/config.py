@@ -47,6 +47,8 @@ class AgentConfig:
     patience: float = 100.0
     uid: int = DEFAULT_UID
     tls: TlsFiles | None = None
+    controller: str = ""
+    controller_ca: Path | None = None
     memory_folder: Path | None = None
     probe_settings: Path | None = None
     lab_boot_id: Path | None = None
@@ -181,6 +183,8 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "TLS_CERTIFICATE": Path,
     "TLS_KEY": Path,
     "TLS_CA": Path,
+    "CONTROLLER": str,
+    "CONTROLLER_CA": Path,
     "MEMORY_FOLDER": Path,
     "PROBE_SETTINGS": Path,
     "LAB_BOOT_ID": Path,

@@ -4,57 +4,103 @@ Everybody who connects shows a certificate of that authority: the controller, or
 than ``/healthz``; all else wants this host's own token as well.
 """
 
+import logging
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from probe_agent.config import PREFIX, AgentConfig, ConfigError, TlsFiles
 
+_log = logging.getLogger(__name__)
 
-def serving(config: AgentConfig) -> dict[str, Any]:
-    """The options for uvicorn; none where the agent has no certificate and speaks plain HTTP.
 
-    Raises:
-        ConfigError: a file is missing, open to others, or holds something else.
+class Credentials:
+    """The contexts made of the files; a renewed pair is taken up while they are in use.
+
+    ``serving``: for the HTTP service. ``asking``: for trying a neighbor.
     """
-    if config.tls is None:
-        return {}
-    asking(config)  # the same files: what is wrong with them is said in one line, before anything is started
-    return {
-        "ssl_certfile": str(config.tls.certificate),
-        "ssl_keyfile": str(config.tls.key),
-        "ssl_ca_certs": str(config.tls.ca),
-        "ssl_cert_reqs": ssl.CERT_REQUIRED,
-    }
+
+    def __init__(self, files: TlsFiles) -> None:
+        """Raises :class:`ConfigError`: a file is missing, open to others, or holds something else."""
+        self._files = files
+        self._stamp = _stamp(files.key)
+        _check_private(files.key)
+        self.asking = load_files(files)
+        self.serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.serving.verify_mode = ssl.CERT_REQUIRED
+        self.serving.load_verify_locations(files.ca)
+        with _pair(files) as (certificate, key):
+            self.serving.load_cert_chain(certificate, key)
+
+    def refresh(self) -> bool:
+        """Take up what a renewal left; True when there was something.
+
+        Handshakes from now on show it. Connections that are open stay open: both certificates are good. A file that is
+        of no use is named once, and the earlier pair goes on.
+        """
+        stamp = _stamp(self._files.key)
+        if stamp == self._stamp or self._files.key != self._files.certificate:
+            return False
+        self._stamp = stamp
+        try:
+            _check_private(self._files.key)
+            with _pair(self._files) as (certificate, key):
+                # In a context of its own first: one of those in use would be left with half a pair.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key)
+                for context in (self.serving, self.asking):
+                    context.load_cert_chain(certificate, key)
+        except (ConfigError, OSError) as error:
+            _log.warning("the new certificate is of no use, the one before goes on: %s", error)
+            return False
+        _log.info("a renewed certificate is in use")
+        return True
 
 
-def asking(config: AgentConfig) -> ssl.SSLContext | None:
-    """For trying a neighbor: trusts the authority alone, and shows this host's certificate. None without one.
-
-    Raises:
-        ConfigError: see :func:`serving`.
-    """
-    if config.tls is None:
-        return None
-    _check_private(config.tls.key)
-    return load_files(config.tls)
+def credentials(config: AgentConfig) -> Credentials | None:
+    """None where the agent has no certificate and speaks plain HTTP. Raises :class:`ConfigError`."""
+    return None if config.tls is None else Credentials(config.tls)
 
 
 def load_files(files: TlsFiles) -> ssl.SSLContext:
-    """The same from the files alone. Raises :class:`ConfigError`."""
+    """For asking: trusts the authority alone, and shows this host's certificate. Raises :class:`ConfigError`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(files.ca)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise ConfigError(f"{PREFIX}TLS_CA: {files.ca} cannot be read: {error}; enrol again") from error
     try:
-        context.load_cert_chain(files.certificate, files.key)
-    except (OSError, ssl.SSLError) as error:
+        with _pair(files) as (certificate, key):
+            context.load_cert_chain(certificate, key)
+    except OSError as error:
         raise ConfigError(
             f"{PREFIX}TLS_CERTIFICATE, {PREFIX}TLS_KEY: {files.certificate} and {files.key} cannot be read, or do not"
             f" belong together: {error}; enrol again"
         ) from error
     return context
+
+
+@contextmanager
+def _pair(files: TlsFiles) -> Iterator[tuple[str, str]]:
+    """Paths of certificate and key that belong together, though a renewal replaces the file right now.
+
+    The ssl module opens the one file twice: both times this one.
+    """
+    if files.certificate != files.key:
+        yield str(files.certificate), str(files.key)
+        return
+    with files.key.open("rb") as file:
+        opened = f"/proc/self/fd/{file.fileno()}"
+        yield opened, opened
+
+
+def _stamp(file: Path) -> tuple[int, int]:
+    """Tells one file from the next at this path; zeros where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
 
 
 def _check_private(key: Path) -> None:

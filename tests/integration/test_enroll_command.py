@@ -20,7 +20,7 @@ from controller.probing.tls import SecureClients
 from controller.services.device_rules import DeviceRules
 from controller.services.enrolment import make_join_token
 from probe_agent.config import file_settings, load
-from probe_agent.enroll import _make_key
+from probe_agent.identity import make_key
 from shared.enums import Reach
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import RefusingOperations
@@ -236,6 +236,6 @@ def _listens(port: int) -> bool:
 
 
 def test_the_key_is_for_its_owner_alone(tmp_path: Path) -> None:
-    assert _make_key(tmp_path).startswith("-----BEGIN CERTIFICATE REQUEST-----")
+    assert make_key(tmp_path).startswith("-----BEGIN CERTIFICATE REQUEST-----")
     assert [path.name for path in tmp_path.iterdir()] == ["key.pem"]
     assert (tmp_path / "key.pem").stat().st_mode & 0o777 == 0o600

@@ -15,12 +15,14 @@ from tests.fixtures.agents import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
 UNITS = DEPLOY / "systemd"
-HEARTBEAT, SERVE, PREPARE = (
+HEARTBEAT, SERVE, PREPARE, RENEW = (
     "hostfence-agent-heartbeat.service",
     "hostfence-agent.service",
     "hostfence-agent-prepare@.service",
+    "hostfence-agent-renew.service",
 )
-LOOSEST = {HEARTBEAT: 1.0, SERVE: 2.0, PREPARE: 2.5}
+TIMER = "hostfence-agent-renew.timer"
+LOOSEST = {HEARTBEAT: 1.0, SERVE: 2.0, PREPARE: 2.5, RENEW: 2.0}
 """The exposure of systemd-analyze, 0 to 10, that a unit may have."""
 
 Unit = dict[str, list[str]]
@@ -75,7 +77,7 @@ def test_the_user_has_the_number_that_pools_are_prepared_for(tmp_path: Path) -> 
     assert f"hostfence-agent:x:{DEFAULT_UID}:{DEFAULT_UID}:" in (tmp_path / "etc/passwd").read_text()
 
 
-@pytest.mark.parametrize("name", [HEARTBEAT, SERVE])
+@pytest.mark.parametrize("name", [HEARTBEAT, SERVE, RENEW])
 def test_a_numbered_user_without_any_right_runs_them(name: str) -> None:
     settings = unit(name)
     assert settings["User"] == settings["Group"] == ["hostfence-agent"]
@@ -94,11 +96,11 @@ def test_nothing_keeps_them_down_for_good_but_a_wrong_configuration(name: str) -
     assert settings["RestartPreventExitStatus"] == ["78"]
 
 
-@pytest.mark.parametrize("name", [HEARTBEAT, SERVE, PREPARE])
+@pytest.mark.parametrize("name", [HEARTBEAT, SERVE, PREPARE, RENEW])
 def test_no_pool_is_looked_at_before_they_start(name: str) -> None:
     """A path below /mnt would be one on a storage server that may not answer; conditions are looked at by PID 1."""
     settings = unit(name)
-    assert settings["ReadWritePaths"] == ["-/mnt"]
+    assert settings["ReadWritePaths"] == [*(["/etc/hostfence-agent"] if name == RENEW else []), "-/mnt"]
     looked_at = [
         key
         for key in settings
@@ -140,6 +142,7 @@ def test_the_heartbeat_goes_before_everything_else_on_a_busy_host() -> None:
         (HEARTBEAT, 78, "config file"),
         (SERVE, 78, "config file"),
         (PREPARE, 1, "nothing is mounted there"),
+        (RENEW, 78, "config file"),
     ],
 )
 def test_the_program_understands_their_commands(name: str, status: int, said: str, tmp_path: Path) -> None:
@@ -156,6 +159,16 @@ def test_the_program_understands_their_commands(name: str, status: int, said: st
     )
     assert (done.returncode, done.stderr.count("\n")) == (status, 1), done.stderr
     assert said in done.stderr
+
+
+def test_a_renewal_is_tried_every_day_and_never_by_all_hosts_at_once() -> None:
+    settings = unit(TIMER)
+    assert settings["OnCalendar"] == ["daily"]
+    assert settings["RandomizedDelaySec"] == ["8h"]
+    assert settings["Persistent"] == ["yes"]
+    assert "Unit" not in settings, "the service of the same name"
+    restarts = {"Restart", "ExecStartPost", "PropagatesReloadTo", "OnSuccess"} & unit(RENEW).keys()
+    assert not restarts, "serve takes a renewed certificate up by itself"
 
 
 def test_the_settings_they_make_are_settings() -> None:
