@@ -105,7 +105,7 @@ class Api:
                 "isasync": one.is_async,
                 "related": "",
                 "params": [
-                    {"name": p.name, "description": p.name, "type": p.kind, "length": 255, "required": p.required}
+                    {"name": p.name, "description": p.name, "type": p.kind, "length": p.length, "required": p.required}
                     for p in one.params
                 ],
                 "response": [],

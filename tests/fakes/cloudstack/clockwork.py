@@ -15,7 +15,7 @@ INVESTIGATION_S = 10.0
 CONNECTING_S = 3.0
 RECONNECT_S = 20.0
 RECONNECT_SPREAD_S = 20.0
-ALERT_HOST = 7
+ALERT_HOST = (7, "ALERT.COMPUTE.HOST")
 NOT_INVESTIGATED = frozenset({Resource.DISABLED, Resource.MAINTENANCE, Resource.ERROR_IN_MAINTENANCE})
 
 
@@ -68,7 +68,8 @@ class Clockwork:
             behind = not host.agent_alive and now - host.last_ping > limit
             if not behind or host.state not in {Status.UP, Status.CONNECTING} or host.investigating:
                 continue
-            if host.resource_state in NOT_INVESTIGATED:
+            # Console proxies and storage VMs have agents too, and stand in `listHosts` without `type=Routing`.
+            if host.resource_state in NOT_INVESTIGATED or host.type != "Routing":
                 self.lose(host, Status.DISCONNECTED)
             else:
                 self._investigate(host)
@@ -84,23 +85,22 @@ class Clockwork:
             if host.agent_alive:
                 return
             stale = host.nfs_heartbeat_stale if host.nfs_heartbeat_stale is not None else not host.really_alive
-            if host.undecided or not stale:
-                self.lose(host, Status.ALERT)
+            if host.undecided:
+                self.lose(host, Status.ALERT, "Host in ALERT state")
+            elif stale:
+                self.lose(host, Status.DOWN, "Host is down")
             else:
-                self.lose(host, Status.DOWN)
+                self.lose(host, Status.ALERT, "Host disconnected")
 
         self.records.schedule.after(self.investigation_s, conclude)
 
-    def lose(self, host: Host, state: Status) -> None:
-        """The host is now `state`; Down brings VM-HA with it."""
+    def lose(self, host: Host, state: Status, words: str = "") -> None:
+        """The host is now `state`; Down brings VM-HA with it. Only what was investigated raises an alert."""
         host.state = state
-        words = {Status.DOWN: "Host is down", Status.ALERT: "Host in ALERT state"}.get(state, "Host disconnected")
-        zone, pod = host.cluster.pod.zone.name, host.cluster.pod.name
-        self.records.alert(
-            ALERT_HOST,
-            "ALERT.HOST",
-            f"{words}, name: {host.name} (id:{host.number}), availability zone: {zone}, pod: {pod}",
-        )
+        if words:
+            zone, pod = host.cluster.pod.zone.name, host.cluster.pod.name
+            where = f"availability zone: {zone}, pod: {pod}"
+            self.records.alert(*ALERT_HOST, f"{words}, name: {host.name} (id:{host.number}), {where}")
         if state is Status.DOWN:
             host_lost(self.records, host)
 

@@ -11,6 +11,16 @@ from tests.fakes.cloudstack.wire import INTERNAL, PARAMETER, ApiError, Param, da
 
 ACTS = Registry()
 _FORCED = Param("forced", "boolean")
+DEFAULT_ALERTS = {
+    7: "ALERT.COMPUTE.HOST",
+    8: "ALERT.USERVM",
+    9: "ALERT.SERVICE.DOMAINROUTER",
+    10: "ALERT.SERVICE.CONSOLEPROXY",
+    11: "ALERT.NETWORK.ROUTING",
+    27: "ALERT.TYPE.SYNC",
+    28: "ALERT.UPLOAD.FAILED",
+}
+"""Some of CloudStack's own types of alerts."""
 
 
 def _host_result(call: Call, host: Host) -> dict[str, Any]:
@@ -31,16 +41,19 @@ def update_host(call: Call) -> Any:
     host, wish = _host(call), call.arguments.get("allocationstate")
     if wish:
         if wish not in {"Enable", "Disable"}:
-            text = f"Invalid allocation state: {wish}, only Enable/Disable are allowed"
-            raise ApiError(INTERNAL, f"Failed to update host: {text}")
+            raise _not_updated(host, f"Invalid allocation state: {wish}, only Enable/Disable are allowed")
         errors = {Resource.ERROR_IN_MAINTENANCE, Resource.ERROR_IN_PREPARE} if wish == "Disable" else set()
         if host.resource_state not in {Resource.ENABLED, Resource.DISABLED} | errors:
             now = f"current state = {host.resource_state} event = {wish}"
-            raise ApiError(INTERNAL, f"Failed to update host: No next resource state found for {now}")
+            raise _not_updated(host, f"No next resource state found for {now}")
         host.resource_state = Resource.ENABLED if wish == "Enable" else Resource.DISABLED
     if "hosttags" in call.arguments.values:
         host.tags = call.arguments.get("hosttags")
     return _host_result(call, host)
+
+
+def _not_updated(host: Host, why: str) -> ApiError:
+    return ApiError(INTERNAL, f"Failed to update host: {host.name} with id {host.number}, {why}")
 
 
 @ACTS.command("prepareHostForMaintenance", NEEDED_ID, is_async=True)
@@ -224,15 +237,19 @@ def start_system_vm(call: Call) -> Any:
     "generateAlert",
     Param("type", "integer", required=True),
     Param("name", required=True),
-    Param("description", required=True),
+    Param("description", required=True, length=999),
     Param("zoneid", "uuid"),
     Param("podid", "uuid"),
     is_async=True,
 )
 def generate_alert(call: Call) -> Any:
+    """A type that CloudStack uses itself takes CloudStack's own name for it only."""
     given = call.arguments
+    own = DEFAULT_ALERTS.get(int(given.get("type")))
 
     def begin() -> Finish:
+        if own is not None and own.lower() != given.get("name").lower():
+            raise JobError(f"There is a default alert having type {given.get('type')} and name {own}")
         call.site.alert(int(given.get("type")), given.get("name"), given.get("description"))
         return lambda: {"success": True}
 

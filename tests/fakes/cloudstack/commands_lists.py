@@ -1,18 +1,36 @@
 """The list commands: filters, then a page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from tests.fakes.cloudstack import views
-from tests.fakes.cloudstack.model import SYSTEM_KINDS, Cluster, Host, Kind, Pod, Pool, Vm, Volume, Zone
+from tests.fakes.cloudstack.model import (
+    SYSTEM_KINDS,
+    Alert,
+    Cluster,
+    Host,
+    Kind,
+    ManagementServer,
+    Pod,
+    Pool,
+    Vm,
+    Volume,
+    Zone,
+)
 from tests.fakes.cloudstack.profiles import NEW_SETTINGS
 from tests.fakes.cloudstack.registry import ID, PAGED, Call, Registry
 from tests.fakes.cloudstack.wire import Param, page
 
 LISTS = Registry()
 Row = TypeVar("Row")
+Getters = Mapping[str, Callable[[Row], object]]
 _WHERE = (Param("zoneid", "uuid"), Param("podid", "uuid"), Param("clusterid", "uuid"))
 _OWNED = (Param("listall", "boolean"), Param("projectid", "uuid"), Param("account"), Param("domainid"))
+_ZONAL = frozenset({"vm.ha.enabled", "set.host.down.to.maintenance"})
+
+
+def _strings(*names: str) -> tuple[Param, ...]:
+    return tuple(Param(name) for name in names)
 
 
 def _paged(call: Call, key: str, rows: Iterable[Row], render: Callable[[Row], dict[str, Any]]) -> Any:
@@ -20,172 +38,167 @@ def _paged(call: Call, key: str, rows: Iterable[Row], render: Callable[[Row], di
     return page(call.arguments, key, list(rows), render, limit)
 
 
-def _matches(call: Call, **values: str | None) -> bool:
-    """Whether each of these is what was asked for, where it was asked for at all."""
-    asked = {name: call.arguments.get(name) for name in values}
-    return all(not asked[name] or asked[name].lower() == str(value).lower() for name, value in values.items())
+def _filtered(call: Call, rows: Iterable[Row], getters: Getters[Row]) -> list[Row]:
+    """The rows whose values are those asked for, where something was asked for at all. `keyword` is part of it."""
+    asked = [(get, call.arguments.get(name).lower()) for name, get in getters.items()]
+    filters = [(get, value) for get, value in asked if value and get is not getters.get("keyword")]
+    found = [row for row in rows if all(str(get(row)).lower() == value for get, value in filters)]
+    word, text = call.arguments.get("keyword").lower(), getters.get("keyword")
+    return [row for row in found if word in str(text(row)).lower()] if word and text else found
 
 
-def _keyword(call: Call, *names: str) -> bool:
-    word = call.arguments.get("keyword").lower()
-    return not word or any(word in name.lower() for name in names)
+def _table(call: Call, home: Mapping[str, Row]) -> Iterable[Row]:
+    """All, or only the one asked for by id: a table of 20,000 is not gone through for one row."""
+    one = call.arguments.get("id")
+    if not one:
+        return home.values()
+    return [home[one]] if one in home else []
 
 
-def _in_cluster(call: Call, cluster: Cluster | None, zone: Zone) -> bool:
-    return _matches(
-        call, clusterid=cluster.id if cluster else None, podid=cluster.pod.id if cluster else None, zoneid=zone.id
-    )
-
-
-@LISTS.command("listZones", ID, Param("name"), Param("available"), *PAGED)
+@LISTS.command("listZones", ID, *_strings("name", "available"), *PAGED)
 def list_zones(call: Call) -> Any:
-    rows = [one for one in call.site.zones.values() if _matches(call, id=one.id, name=one.name)]
-    return _paged(call, "zone", rows, views.zone_view)
+    getters: Getters[Zone] = {"name": lambda one: one.name, "keyword": lambda one: one.name}
+    return _paged(call, "zone", _filtered(call, _table(call, call.site.zones), getters), views.zone_view)
 
 
-@LISTS.command("listPods", ID, Param("name"), Param("zoneid", "uuid"), *PAGED)
+@LISTS.command("listPods", ID, *_strings("name"), Param("zoneid", "uuid"), *PAGED)
 def list_pods(call: Call) -> Any:
-    def wanted(pod: Pod) -> bool:
-        return _matches(call, id=pod.id, name=pod.name, zoneid=pod.zone.id)
+    getters: Getters[Pod] = {
+        "name": lambda one: one.name,
+        "zoneid": lambda one: one.zone.id,
+        "keyword": lambda one: one.name,
+    }
+    return _paged(call, "pod", _filtered(call, _table(call, call.site.pods), getters), views.pod_view)
 
-    return _paged(call, "pod", filter(wanted, call.site.pods.values()), views.pod_view)
 
-
-@LISTS.command("listClusters", ID, Param("name"), Param("hypervisor"), *_WHERE, *PAGED)
+@LISTS.command("listClusters", ID, *_strings("name", "hypervisor"), *_WHERE, *PAGED)
 def list_clusters(call: Call) -> Any:
-    def wanted(one: Cluster) -> bool:
-        return _matches(
-            call, id=one.id, name=one.name, hypervisor=one.hypervisor, podid=one.pod.id, zoneid=one.pod.zone.id
-        )
-
-    return _paged(call, "cluster", filter(wanted, call.site.clusters.values()), views.cluster_view)
+    getters: Getters[Cluster] = {
+        "name": lambda one: one.name,
+        "hypervisor": lambda one: one.hypervisor,
+        "podid": lambda one: one.pod.id,
+        "zoneid": lambda one: one.pod.zone.id,
+        "keyword": lambda one: one.name,
+    }
+    return _paged(call, "cluster", _filtered(call, _table(call, call.site.clusters), getters), views.cluster_view)
 
 
 @LISTS.command(
     "listHosts",
     ID,
-    *(Param(name) for name in ("name", "type", "state", "resourcestate", "hypervisor", "details", "hahost")),
+    *_strings("name", "type", "state", "resourcestate", "hypervisor", "hahost"),
+    Param("details", "list"),
     Param("virtualmachineid", "uuid"),
     *_WHERE,
     *PAGED,
 )
 def list_hosts(call: Call) -> Any:
-    details = call.arguments.many("details")
-    oldest = getattr(call.site, "allocationstate_only", False)
-
-    def wanted(host: Host) -> bool:
-        return (
-            _matches(
-                call,
-                id=host.id,
-                name=host.name,
-                type=host.type,
-                state=host.state,
-                resourcestate=host.resource_state,
-                hypervisor=host.hypervisor,
-                hahost=str(host.ha_host),
-            )
-            and _in_cluster(call, host.cluster, host.cluster.pod.zone)
-            and _keyword(call, host.name, host.state)
-        )
+    details, oldest = call.arguments.many("details"), call.site.allocationstate_only
+    getters: Getters[Host] = {
+        "name": lambda one: one.name,
+        "type": lambda one: one.type,
+        "state": lambda one: one.state,
+        "resourcestate": lambda one: one.resource_state,
+        "hypervisor": lambda one: one.hypervisor,
+        "hahost": lambda one: one.ha_host,
+        "clusterid": lambda one: one.cluster.id,
+        "podid": lambda one: one.cluster.pod.id,
+        "zoneid": lambda one: one.cluster.pod.zone.id,
+        "keyword": lambda one: f"{one.name} {one.state} {one.type}",
+    }
 
     def render(host: Host) -> Any:
         return views.host_view(call.site, host, details, allocationstate=oldest)
 
-    return _paged(call, "host", filter(wanted, call.site.hosts.values()), render)
+    return _paged(call, "host", _filtered(call, _table(call, call.site.hosts), getters), render)
 
 
-@LISTS.command(
-    "listStoragePools", ID, *(Param(name) for name in ("name", "path", "ipaddress", "scope", "state")), *_WHERE, *PAGED
-)
+@LISTS.command("listStoragePools", ID, *_strings("name", "path", "ipaddress", "scope", "state"), *_WHERE, *PAGED)
 def list_storage_pools(call: Call) -> Any:
-    def wanted(one: Pool) -> bool:
-        return _matches(
-            call,
-            id=one.id,
-            name=one.name,
-            path=one.path,
-            ipaddress=one.ipaddress,
-            scope=one.scope,
-            state=one.state,
-        ) and _in_cluster(call, one.cluster, one.zone)
+    getters: Getters[Pool] = {
+        "name": lambda one: one.name,
+        "path": lambda one: one.path,
+        "ipaddress": lambda one: one.ipaddress,
+        "scope": lambda one: one.scope,
+        "state": lambda one: one.state,
+        "clusterid": lambda one: one.cluster.id if one.cluster else None,
+        "podid": lambda one: one.cluster.pod.id if one.cluster else None,
+        "zoneid": lambda one: one.zone.id,
+        "keyword": lambda one: one.name,
+    }
+    return _paged(call, "storagepool", _filtered(call, _table(call, call.site.pools), getters), views.pool_view)
 
-    return _paged(call, "storagepool", filter(wanted, call.site.pools.values()), views.pool_view)
+
+# -- machines and their disks ------------------------------------------------------------------------------------------
 
 
-def _owned(call: Call, vm: Vm) -> bool:
+def _owned(call: Call) -> Callable[[Vm], bool]:
     """`projectid=-1`: only projects' machines; without `projectid` only others; without `listall` only one's own."""
-    project = call.arguments.get("projectid")
+    project, account = call.arguments.get("projectid"), call.arguments.get("account")
+    everybody = call.arguments.flag("listall") and call.key.root_admin
+    if project == "-1":
+        return lambda vm: bool(vm.project)
     if project:
-        return bool(vm.project) if project == "-1" else vm.project_id == project
-    if vm.project:
-        return False
-    asked = call.arguments.get("account")
-    if asked:
-        return vm.account == asked
-    return vm.account == call.key.account or (call.arguments.flag("listall") and call.key.root_admin)
+        return lambda vm: vm.project_id == project
+    if account:
+        return lambda vm: not vm.project and vm.account == account
+    return lambda vm: not vm.project and (everybody or vm.account == call.key.account)
 
 
-def _is_at(call: Call, vm: Vm) -> bool:
-    host = vm.host
-    if call.arguments.get("hostid") and not call.key.root_admin:
-        return False
-    return _matches(
-        call, id=vm.id, name=vm.name, state=vm.state, zoneid=vm.zone.id, hostid=host.id if host else None
-    ) and _matches(call, clusterid=host.cluster.id if host else None, podid=host.cluster.pod.id if host else None)
+def _machines(call: Call, kinds: tuple[Kind, ...], extra: Getters[Vm] | None = None) -> list[Vm]:
+    ids = call.arguments.many("ids")
+    getters: dict[str, Callable[[Vm], object]] = {
+        "name": lambda one: one.name,
+        "state": lambda one: one.state,
+        "hostid": lambda one: one.host.id if one.host and call.key.root_admin else None,
+        "zoneid": lambda one: one.zone.id,
+        "clusterid": lambda one: one.host.cluster.id if one.host else None,
+        "podid": lambda one: one.host.cluster.pod.id if one.host else None,
+        "keyword": lambda one: f"{one.name} {one.instance_name}",
+        **(extra or {}),
+    }
+    rows = (vm for vm in _table(call, call.site.vms) if vm.kind in kinds and (not ids or vm.id in ids))
+    return _filtered(call, rows, getters)
 
 
 @LISTS.command(
     "listVirtualMachines",
     ID,
-    *(Param(name) for name in ("ids", "name", "state", "details", "haenable", "hypervisor")),
+    *_strings("name", "state", "haenable", "hypervisor"),
+    Param("ids", "uuids"),
+    Param("details", "list"),
     Param("hostid", "uuid"),
     *_OWNED,
     *_WHERE,
     *PAGED,
 )
 def list_virtual_machines(call: Call) -> Any:
-    ids = call.arguments.many("ids")
-
-    def wanted(vm: Vm) -> bool:
-        return (
-            vm.kind is Kind.USER
-            and (not ids or vm.id in ids)
-            and _is_at(call, vm)
-            and _matches(call, haenable=str(vm.ha))
-            and _keyword(call, vm.name)
-            and _owned(call, vm)
-        )
-
-    def render(vm: Vm) -> dict[str, Any]:
-        return views.vm_view(vm, admin=call.key.root_admin)
-
-    return _paged(call, "virtualmachine", filter(wanted, call.site.vms.values()), render)
+    rows = filter(_owned(call), _machines(call, (Kind.USER,), {"haenable": lambda one: one.ha}))
+    return _paged(call, "virtualmachine", rows, lambda one: views.vm_view(one, admin=call.key.root_admin))
 
 
-@LISTS.command("listRouters", ID, Param("name"), Param("state"), Param("hostid", "uuid"), *_OWNED, *_WHERE, *PAGED)
+@LISTS.command("listRouters", ID, *_strings("name", "state"), Param("hostid", "uuid"), *_OWNED, *_WHERE, *PAGED)
 def list_routers(call: Call) -> Any:
-    def wanted(vm: Vm) -> bool:
-        return vm.kind is Kind.ROUTER and _is_at(call, vm) and _owned(call, vm)
-
-    def render(vm: Vm) -> dict[str, Any]:
-        return views.router_view(vm, admin=call.key.root_admin)
-
-    return _paged(call, "router", filter(wanted, call.site.vms.values()), render)
+    rows = filter(_owned(call), _machines(call, (Kind.ROUTER,), {"name": lambda one: one.instance_name}))
+    return _paged(call, "router", rows, lambda one: views.router_view(one, admin=call.key.root_admin))
 
 
 @LISTS.command(
-    "listSystemVms", ID, Param("name"), Param("state"), Param("systemvmtype"), Param("hostid", "uuid"), *_WHERE, *PAGED
+    "listSystemVms", ID, *_strings("name", "state", "systemvmtype"), Param("hostid", "uuid"), *_WHERE, *PAGED
 )
 def list_system_vms(call: Call) -> Any:
-    rows = [vm for vm in call.site.vms.values() if vm.kind in SYSTEM_KINDS and _is_at(call, vm)]
-    return _paged(call, "systemvm", rows, views.system_vm_view)
+    own: Getters[Vm] = {
+        "name": lambda one: one.instance_name,
+        "systemvmtype": lambda one: views.SYSTEM_TYPES[one.kind],
+    }
+    return _paged(call, "systemvm", _machines(call, SYSTEM_KINDS, own), views.system_vm_view)
 
 
 @LISTS.command(
     "listVolumes",
     ID,
-    *(Param(name) for name in ("ids", "name", "type", "state")),
+    *_strings("name", "type", "state"),
+    Param("ids", "uuids"),
     *(Param(name, "uuid") for name in ("virtualmachineid", "hostid", "storageid")),
     Param("listsystemvms", "boolean"),
     *_OWNED,
@@ -193,79 +206,77 @@ def list_system_vms(call: Call) -> Any:
     *PAGED,
 )
 def list_volumes(call: Call) -> Any:
-    site = call.site
+    site, of_vm, ids = call.site, call.arguments.get("virtualmachineid"), call.arguments.many("ids")
     system_too = call.arguments.flag("listsystemvms") and site.profile.system_volumes
+    listall, owned = call.arguments.flag("listall"), _owned(call)
+    getters: Getters[Volume] = {
+        "name": lambda one: one.name,
+        "type": lambda one: one.type,
+        "state": lambda one: one.state,
+        "hostid": lambda one: one.vm.host.id if one.vm and one.vm.host else None,
+        "storageid": lambda one: one.pool.id,
+        "clusterid": lambda one: one.pool.cluster.id if one.pool.cluster else None,
+        "zoneid": lambda one: one.pool.zone.id,
+        "keyword": lambda one: one.name,
+    }
 
     def wanted(one: Volume) -> bool:
         vm = one.vm
-        if vm is not None and vm.kind is not Kind.USER and not system_too:
+        if (ids and one.id not in ids) or (vm is not None and vm.kind is not Kind.USER and not system_too):
             return False
-        # For machines of the system `listall` is all it takes: they are nobody's.
-        owned = vm is None or _owned(call, vm) or (vm.kind in SYSTEM_KINDS and call.arguments.flag("listall"))
-        return owned and _matches(
-            call,
-            id=one.id,
-            name=one.name,
-            type=one.type,
-            state=one.state,
-            virtualmachineid=vm.id if vm else None,
-            hostid=vm.host.id if vm and vm.host else None,
-            storageid=one.pool.id,
-            zoneid=one.pool.zone.id,
-        )
+        # Machines of the system are nobody's: `listall` is all it takes.
+        return vm is None or owned(vm) or (vm.kind in SYSTEM_KINDS and listall)
 
-    def render(one: Volume) -> dict[str, Any]:
-        return views.volume_view(one, admin=call.key.root_admin)
-
-    return _paged(call, "volume", filter(wanted, site.volumes.values()), render)
+    rows = site.vms[of_vm].volumes if of_vm in site.vms else _table(call, site.volumes) if not of_vm else ()
+    found = _filtered(call, filter(wanted, rows), getters)
+    return _paged(call, "volume", found, lambda one: views.volume_view(one, admin=call.key.root_admin))
 
 
-@LISTS.command("listAlerts", ID, Param("type"), Param("name"), *PAGED)
+# -- the rest ----------------------------------------------------------------------------------------------------------
+
+
+@LISTS.command("listAlerts", ID, *_strings("type", "name"), *PAGED)
 def list_alerts(call: Call) -> Any:
     """Newest first."""
-    rows = [
-        one
-        for one in reversed(call.site.alerts)
-        if _matches(call, id=one.id, type=str(one.type), name=one.name) and _keyword(call, one.description)
-    ]
-    return _paged(call, "alert", rows, views.alert_view)
+    getters: Getters[Alert] = {
+        "id": lambda one: one.id,
+        "type": lambda one: one.type,
+        "name": lambda one: one.name,
+        "keyword": lambda one: one.description,
+    }
+    return _paged(call, "alert", _filtered(call, reversed(call.site.alerts), getters), views.alert_view)
 
 
 @LISTS.command(
-    "listConfigurations", Param("name"), Param("category"), Param("zoneid", "uuid"), Param("clusterid", "uuid"), *PAGED
+    "listConfigurations", *_strings("name", "category"), Param("zoneid", "uuid"), Param("clusterid", "uuid"), *PAGED
 )
 def list_configurations(call: Call) -> Any:
     """With `zoneid` the zone's value, and only settings that a zone may have."""
     site = call.site
     zone = site.zones.get(call.arguments.get("zoneid"))
-    zonal = {"vm.ha.enabled", "set.host.down.to.maintenance"}
     names = [
         name
         for name in sorted(site.settings)
-        if (site.profile.vm_ha_setting or name not in NEW_SETTINGS)
-        and _matches(call, name=name)
-        and _keyword(call, name)
-        and (zone is None or name in zonal)
+        if (site.profile.vm_ha_setting or name not in NEW_SETTINGS) and (zone is None or name in _ZONAL)
     ]
 
     def render(name: str) -> dict[str, Any]:
-        scope = {"scope": "zone"} if name in zonal else {}
+        scope = {"scope": "zone"} if name in _ZONAL else {}
         return {"category": "Advanced", "name": name, "value": site.setting(name, zone), "description": name, **scope}
 
-    return _paged(call, "configuration", names, render)
+    getters: Getters[str] = {"name": str, "keyword": lambda name: name}
+    return _paged(call, "configuration", _filtered(call, names, getters), render)
 
 
-@LISTS.command("listManagementServers", ID, Param("name"), *PAGED)
+@LISTS.command("listManagementServers", ID, *_strings("name"), *PAGED)
 def list_management_servers(call: Call) -> Any:
-    site = call.site
+    def render(one: ManagementServer) -> dict[str, Any]:
+        return views.management_server_view(one, start_shown=call.site.profile.server_start_shown)
 
-    def render(_: object) -> dict[str, Any]:
-        return views.management_server_view(site.management_server, start_shown=site.profile.server_start_shown)
-
-    return _paged(call, "managementserver", [site.management_server], render)
+    return _paged(call, "managementserver", [call.site.management_server], render)
 
 
 @LISTS.command("listHostHAResources", Param("hostid", "uuid"), *PAGED, since="4.11")
 def list_host_ha_resources(call: Call) -> Any:
-    rows = [host for host in call.site.hosts.values() if _matches(call, hostid=host.id)]
-    return _paged(call, "hostha", rows, views.ha_resource_view)
+    getters: Getters[Host] = {"hostid": lambda one: one.id}
+    return _paged(call, "hostha", _filtered(call, call.site.hosts.values(), getters), views.ha_resource_view)

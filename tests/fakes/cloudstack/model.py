@@ -165,6 +165,7 @@ class Vm:
     """CloudStack forgets it when it stops a dead host's machines."""
     will_not_start: str = ""
     """Why its next starts fail."""
+    volumes: list["Volume"] = field(default_factory=list)
     processes: set[str] = field(default_factory=set)
     """Ids of the hosts where its QEMU really runs. Two are two writers."""
 

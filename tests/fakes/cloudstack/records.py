@@ -64,6 +64,8 @@ class Records:
             id=id_, number=number, name="ms1", version=profile.version, last_server_start=schedule.wall()
         )
         self.jobs = Jobs(schedule)
+        self.allocationstate_only = False
+        """Hosts show `allocationstate` in the place of `resourcestate`, as very old versions do."""
 
     # -- putting in ----------------------------------------------------------------------------------------------------
 
@@ -80,7 +82,9 @@ class Records:
         cluster = Cluster(id=id_, number=number, name=name, pod=pod, hypervisor=hypervisor)
         return self.clusters.setdefault(id_, cluster)
 
-    def add_host(self, name: str, cluster: Cluster, *, ip: str = "", oob: OutOfBand | None = None) -> Host:
+    def add_host(
+        self, name: str, cluster: Cluster, *, ip: str = "", oob: OutOfBand | None = None, type_: str = "Routing"
+    ) -> Host:
         number, id_ = self._identity("Host")
         now = self.schedule.wall()
         self.hosts[id_] = Host(
@@ -93,6 +97,7 @@ class Records:
             created=now,
             connected_at=now,
             oob=oob,
+            type=type_,
         )
         return self.hosts[id_]
 
@@ -168,7 +173,7 @@ class Records:
     def add_volume(self, vm: Vm | None, pool: Pool, *, device: int = 0, path: str = "") -> Volume:
         number, id_ = self._identity("Volume")
         type_ = "DATADISK" if device or vm is None else "ROOT"
-        self.volumes[id_] = Volume(
+        volume = self.volumes[id_] = Volume(
             id=id_,
             number=number,
             name=f"{type_}-{vm.number if vm else number}",
@@ -179,7 +184,9 @@ class Records:
             type=type_,
             device=device,
         )
-        return self.volumes[id_]
+        if vm is not None:
+            vm.volumes.append(volume)
+        return volume
 
     def alert(self, type_: int, name: str, description: str) -> Alert:
         _, id_ = self._identity("Alert")
@@ -200,9 +207,6 @@ class Records:
 
     def vms_of(self, host: Host) -> list[Vm]:
         return [vm for vm in self.vms.values() if vm.host is host]
-
-    def volumes_of(self, vm: Vm) -> list[Volume]:
-        return [volume for volume in self.volumes.values() if volume.vm is vm]
 
     def setting(self, name: str, zone: Zone | None = None) -> str:
         return (zone.settings if zone else {}).get(name, self.settings.get(name, ""))

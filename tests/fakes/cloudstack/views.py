@@ -19,7 +19,7 @@ from tests.fakes.cloudstack.records import Records
 from tests.fakes.cloudstack.wire import date, without_nones
 
 DOMAIN = {"domainid": "1f7d0a54-9c1b-11ee-8c90-0242ac120002", "domain": "ROOT"}
-_SYSTEM_TYPES = {Kind.CONSOLE_PROXY: "consoleproxy", Kind.STORAGE_VM: "secondarystoragevm"}
+SYSTEM_TYPES = {Kind.CONSOLE_PROXY: "consoleproxy", Kind.STORAGE_VM: "secondarystoragevm"}
 
 
 def _zone_of(zone: Zone) -> dict[str, Any]:
@@ -211,7 +211,7 @@ def system_vm_view(vm: Vm) -> dict[str, Any]:
     return without_nones(
         {
             "id": vm.id,
-            "systemvmtype": _SYSTEM_TYPES[vm.kind],
+            "systemvmtype": SYSTEM_TYPES[vm.kind],
             "name": vm.instance_name,
             **_zone_of(vm.zone),
             **_place(vm),

@@ -3,6 +3,7 @@
 `Vm.processes` is the truth beside it: where the machine's QEMU really runs, whatever CloudStack believes.
 """
 
+from collections import Counter
 from collections.abc import Callable
 
 from tests.fakes.cloudstack.jobs import JobError
@@ -49,18 +50,20 @@ def power_reports(records: Records, host: Host) -> None:
 
 def fits(records: Records, vm: Vm) -> list[Host]:
     """Hosts where it may start, emptiest first."""
-    pools = [volume.pool for volume in records.volumes_of(vm)]
+    pools = [volume.pool for volume in vm.volumes]
+    guests = Counter(one.host.id for one in records.vms.values() if one.host)
 
     def suits(host: Host) -> bool:
         return (
             reachable(host)
             and host.resource_state is Resource.ENABLED
+            and host.type == "Routing"
             and not host.ha_host
             and host.cluster.pod.zone is vm.zone
             and all(pool.cluster in {None, host.cluster} and pool.host in {None, host} for pool in pools)
         )
 
-    return sorted(filter(suits, records.hosts.values()), key=lambda host: (len(records.vms_of(host)), host.number))
+    return sorted(filter(suits, records.hosts.values()), key=lambda host: (guests[host.id], host.number))
 
 
 def stop(records: Records, vm: Vm, *, forced: bool) -> Callable[[], None]:

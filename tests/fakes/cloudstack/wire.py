@@ -8,7 +8,6 @@ from typing import Any
 PARAMETER, INTERNAL, UNAUTHORIZED = 431, 530, 401
 INVALID_VALUE, SERVER_API = 4350, 9999
 UNVERIFIED = "unable to verify user credentials and/or request signature"
-BOOLEANS = {"true": True, "false": False}
 
 
 class ApiError(Exception):
@@ -27,11 +26,12 @@ class ApiError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One parameter of a command. `kind`: string, uuid, boolean, integer or list."""
+    """One parameter. `kind`: string, uuid, uuids, boolean, integer or list; `length`: of the longest value."""
 
     name: str
     kind: str = "string"
     required: bool = False
+    length: int = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,16 @@ def checked(command: str, params: Iterable[Param], given: Mapping[str, str], kno
             if param.required:
                 raise ApiError(PARAMETER, f"{begin} missing parameter {param.name}")
             continue
+        if len(value) > param.length and param.kind not in {"list", "uuids"}:
+            raise ApiError(PARAMETER, f"Value greater than max allowed length {param.length} for param: {param.name}")
         if param.kind == "integer" and not _is_integer(value):
             raise ApiError(PARAMETER, f"{begin} invalid value {value} for parameter {param.name}")
-        if param.kind == "uuid" and value != "-1" and not known(value):
+        ids = [value] if param.kind == "uuid" else value.split(",") if param.kind == "uuids" else []
+        unknown = next((one for one in ids if one != "-1" and not known(one)), None)
+        if unknown is not None:
             raise ApiError(
                 PARAMETER,
-                f"{begin} invalid value. Invalid parameter {param.name} value={value} due to incorrect long value "
+                f"{begin} invalid value. Invalid parameter {param.name} value={unknown} due to incorrect long value "
                 "format, or entity does not exist or due to incorrect parameter annotation for the field in api cmd "
                 "class.",
             )

@@ -34,7 +34,7 @@ def signed(double: CloudStackDouble, command: str, *, key: ApiKey | None = None,
     return values | {"signature": signature(values, known.secret)}
 
 
-def ask(double: CloudStackDouble, command: str, *, key: ApiKey | None = None, **more: str) -> httpx.Response:
+def ask(double: CloudStackDouble, command: str, key: ApiKey | None = None, **more: str) -> httpx.Response:
     return httpx.post(double.url, data=signed(double, command, key=key, **more))
 
 
@@ -177,7 +177,7 @@ def test_pages(double: CloudStackDouble) -> None:
     ],
 )
 def test_refused_parameters(double: CloudStackDouble, more: dict[str, str], text: str) -> None:
-    answer = ask(double, "listHosts", **more)
+    answer = ask(double, "listHosts", None, **more)
 
     assert answer.status_code == 431
     assert text in answer.json()["listhostsresponse"]["errortext"]
