@@ -18,6 +18,7 @@ from controller.cloud.cloudstack.answers import BODY_LIMIT, OversizeError, body_
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind, Redactor
 from controller.cloud.cloudstack.network import in_words, tls_trouble, trust
 from controller.cloud.cloudstack.paging import Rows, all_pages
+from controller.cloud.cloudstack.quiet import quiet_http
 from controller.cloud.cloudstack.signing import signed_form
 
 Value = str | bool | int
@@ -84,8 +85,8 @@ class CloudStackClient:
         Raises:
             ValueError: what is given cannot work; the text names it and shows no secret.
         """
-        if not key or not secret or not (key + secret).isascii():
-            raise ValueError("a key and its secret are needed, as CloudStack made them")
+        if not all(one and one.isascii() and one.isprintable() and " " not in one for one in (key, secret)):
+            raise ValueError("a key and its secret are needed, just as CloudStack shows them")
         self._url = _checked(url)
         self._key, self._secret, self._redact = key, secret, Redactor((key, secret))
         self._now, self._boottime, self._sleep = now, boottime, sleep
@@ -184,7 +185,8 @@ class CloudStackClient:
         try:
             async with asyncio.timeout(max(0.0, until - self._boottime())), self._turns:
                 progress.started, progress.sent = True, not self._traced
-                return await self._exchange(command, params, progress)
+                with quiet_http():
+                    return await self._exchange(command, params, progress)
         except TimeoutError as error:
             said = "no whole answer by the deadline" if progress.started else "other calls left no turn by the deadline"
             raise CloudStackError(ErrorKind.UNREACHABLE, command, said, sent=progress.sent) from error
@@ -212,7 +214,7 @@ class CloudStackClient:
                 raise CloudStackError(ErrorKind.MALFORMED, command, said, status=response.status_code) from error
             finally:
                 await response.aclose()
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, OSError, UnicodeError) as error:  # the last two: a name that no resolver takes
             sent = progress.sent and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             said = self._redact.tell(in_words(error))
             raise CloudStackError(ErrorKind.UNREACHABLE, command, said, sent=sent) from error
@@ -251,7 +253,7 @@ def _checked(url: str) -> httpx.URL:
         parsed = httpx.URL(url)
     except (httpx.InvalidURL, ValueError) as error:
         raise ValueError("the address of CloudStack's API cannot be read") from error
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not parsed.host or not 0 < (parsed.port or 443) < 65536:
         raise ValueError("the address of CloudStack's API must be like https://cloud.example/client/api")
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise ValueError("the address of CloudStack's API may hold no user, no query and no fragment")

@@ -65,15 +65,19 @@ class CloudStackError(Exception):
     @property
     def unavailable(self) -> bool:
         """CloudStack does not have the command, or the key may not call it: it says the same of both."""
-        return self.kind is ErrorKind.REJECTED and is_about_the_command(self.said)
+        told = self.code == 401 and is_about_the_command(self.said)
+        return self.kind is ErrorKind.REJECTED and (told or self.code == 432)
 
 
-_UNAVAILABLE = re.compile(r"does not exist|not available for user|unknown (api )?command", re.IGNORECASE)
+_UNAVAILABLE = re.compile(
+    r"(given command|the api)\b.{0,200}(does not exist|doesn't exist|not available)|unknown (api )?command",
+    re.IGNORECASE,
+)
 
 
 def is_about_the_command(said: str) -> bool:
     """True for a 401 that is about the command instead of the key."""
-    return "command" in said.lower() and _UNAVAILABLE.search(said) is not None
+    return _UNAVAILABLE.search(said) is not None
 
 
 class Redactor:

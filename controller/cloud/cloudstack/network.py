@@ -1,9 +1,9 @@
 """Whom the client trusts, and what goes wrong on the way to CloudStack, in words."""
 
+import os
+import socket
 import ssl
 from collections.abc import Iterator
-
-import httpx
 
 
 def trust(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - as httpx and every other client has it
@@ -37,24 +37,27 @@ def tls_trouble(error: BaseException | None) -> ssl.SSLError | None:
     return next((one for one in _causes(error) if isinstance(one, ssl.SSLError)), None)
 
 
-def in_words(error: httpx.HTTPError) -> str:
+def in_words(error: Exception) -> str:
     """What happened, as the operating system or TLS said it where they did."""
     if tls := tls_trouble(error):
         if isinstance(tls, ssl.SSLCertVerificationError):
             return f"certificate verify failed: {tls.verify_message}; give the authority's file"
         return f"no TLS connection: {tls.reason or tls}"
-    system = next((one for one in _causes(error) if isinstance(one, OSError) and one.strerror), None)
-    return f"{type(error).__name__}: {system.strerror if system else error}"
+    system = next((one for one in _causes(error) if isinstance(one, OSError) and one.errno is not None), None)
+    if isinstance(system, socket.gaierror):
+        return f"{type(error).__name__}: {system.strerror}"
+    return f"{type(error).__name__}: {os.strerror(system.errno) if system and system.errno else error}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     """The error and what it came from (httpx and anyio wrap it several times)."""
-    ahead = [error]
+    ahead, seen = [error], set[int]()
     while ahead:
         one = ahead.pop()
-        if one is None:
+        if one is None or id(one) in seen:
             continue
+        seen.add(id(one))
         yield one
         if isinstance(one, BaseExceptionGroup):
             ahead.extend(one.exceptions)
-        ahead += [one.__cause__, None if one.__suppress_context__ else one.__context__]
+        ahead += [one.__context__, one.__cause__]  # httpcore's has only a context, and hides that
