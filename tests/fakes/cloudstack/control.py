@@ -64,4 +64,5 @@ class Control:
                     }
                     for vm in site.vms.values()
                 ],
+                "alerts": [one.description for one in site.alerts],
             }

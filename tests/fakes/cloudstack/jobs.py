@@ -55,6 +55,7 @@ class Jobs:
         self._stick_next: list[str] = []
         self._forget_next: list[str] = []
         self._fail_next: list[tuple[str, str]] = []
+        self._break_next: list[tuple[str, str]] = []
 
     def stick(self, command: str) -> None:
         """The next job of `command` works but stays pending."""
@@ -67,6 +68,10 @@ class Jobs:
     def fail(self, command: str, text: str = "Resource [Host] is unreachable") -> None:
         """The next job of `command` fails and does nothing."""
         self._fail_next.append((command, text))
+
+    def break_off(self, command: str, text: str = "Operation timed out") -> None:
+        """The next job of `command` fails half-way: what it began stays begun (a machine stays Stopping)."""
+        self._break_next.append((command, text))
 
     def submit(
         self, command: str, instance: tuple[str, str], begin: Callable[[], Finish], seconds: float | None = None
@@ -86,16 +91,18 @@ class Jobs:
         if command in self._stick_next:
             self._stick_next.remove(command)
             job.stuck = True
-        planned = next((one for one in self._fail_next if one[0] == command), None)
+        planned = _taken(self._fail_next, command)
         if planned is not None:
-            self._fail_next.remove(planned)
-            job.fail(planned[1], 530, self._schedule.wall())
+            job.fail(planned, 530, self._schedule.wall())
             return job
         try:
             finish = begin()
         except JobError as error:
             job.fail(error.text, error.code, self._schedule.wall())
             return job
+        broken = _taken(self._break_next, command)
+        if broken is not None:
+            finish = _failing(broken)
         self._schedule.after(self.seconds if seconds is None else seconds, lambda: self._end(job, finish))
         return job
 
@@ -115,3 +122,18 @@ class Jobs:
             return
         if not job.stuck:
             job.status, job.completed, job.result = DONE, self._schedule.wall(), result
+
+
+def _taken(plans: list[tuple[str, str]], command: str) -> str | None:
+    plan = next((one for one in plans if one[0] == command), None)
+    if plan is None:
+        return None
+    plans.remove(plan)
+    return plan[1]
+
+
+def _failing(text: str) -> Finish:
+    def finish() -> Mapping[str, Any]:
+        raise JobError(text)
+
+    return finish

@@ -15,6 +15,8 @@ class Profile:
     """Knows `vm.ha.enabled` (4.20) and `set.host.down.to.maintenance` (4.15)."""
     system_volumes: bool = True
     """`listVolumes(listsystemvms=true)` (4.18)."""
+    start_of_running_fails: bool = True
+    """Older ones say that the start has succeeded (issue 2736)."""
     content_type: str = "application/json; charset=UTF-8"
 
 
@@ -26,6 +28,7 @@ OLD = Profile(
     server_start_shown=False,
     vm_ha_setting=False,
     system_volumes=False,
+    start_of_running_fails=False,
 )
 PROFILES = {one.name: one for one in (CURRENT, OLD)}
 NEW_SETTINGS = frozenset({"vm.ha.enabled", "set.host.down.to.maintenance", "enforce.post.requests.and.timestamps"})

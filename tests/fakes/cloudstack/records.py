@@ -87,7 +87,7 @@ class Records:
     ) -> Host:
         number, id_ = self._identity("Host")
         now = self.schedule.wall()
-        self.hosts[id_] = Host(
+        host = Host(
             id=id_,
             number=number,
             name=name,
@@ -99,7 +99,8 @@ class Records:
             oob=oob,
             type=type_,
         )
-        return self.hosts[id_]
+        with self.lock:  # a client may be going through the table
+            return self.hosts.setdefault(id_, host)
 
     def add_pool(
         self,
@@ -165,7 +166,8 @@ class Records:
             project_id=str(uuid.uuid5(NAMES, f"Project {project}")) if project else "",
             processes={on.id} if on else set(),
         )
-        self.vms[id_] = vm
+        with self.lock:
+            self.vms[id_] = vm
         for place, pool in enumerate(pools):
             self.add_volume(vm, pool, device=place)
         return vm
@@ -173,7 +175,7 @@ class Records:
     def add_volume(self, vm: Vm | None, pool: Pool, *, device: int = 0, path: str = "") -> Volume:
         number, id_ = self._identity("Volume")
         type_ = "DATADISK" if device or vm is None else "ROOT"
-        volume = self.volumes[id_] = Volume(
+        volume = Volume(
             id=id_,
             number=number,
             name=f"{type_}-{vm.number if vm else number}",
@@ -184,8 +186,10 @@ class Records:
             type=type_,
             device=device,
         )
-        if vm is not None:
-            vm.volumes.append(volume)
+        with self.lock:
+            self.volumes[id_] = volume
+            if vm is not None:
+                vm.volumes.append(volume)
         return volume
 
     def alert(self, type_: int, name: str, description: str) -> Alert:

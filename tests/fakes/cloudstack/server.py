@@ -64,7 +64,7 @@ class Asked:
 
 
 class CloudStackDouble:
-    """`now` and `started` give it virtual time. `control`: also serve `/control/…` (control.py)."""
+    """`now` and `started` give it virtual time. `control`: also serve `/control/…` (control.py). `port` 0: any."""
 
     def __init__(
         self,
@@ -74,6 +74,7 @@ class CloudStackDouble:
         started: datetime | None = None,
         keys: Iterable[ApiKey] = (ApiKey(),),
         control: bool = False,
+        port: int = 0,
     ) -> None:
         self.site = Site(Schedule(now, started), PROFILES[profile])
         self.api = Api(self.site, {one.key: one for one in keys})
@@ -83,6 +84,7 @@ class CloudStackDouble:
         self.key, self.secret = first.key, first.secret
         self.url = f"http://cloudstack.invalid{PATH}"
         self._control = Control(self.site, self.trouble) if control else None
+        self._port = port
         self._in_process = True
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -102,7 +104,7 @@ class CloudStackDouble:
     # -- on a socket ---------------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        listener = socket.create_server(("127.0.0.1", 0))
+        listener = socket.create_server(("127.0.0.1", self._port))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
         self._in_process = False
         config = uvicorn.Config(

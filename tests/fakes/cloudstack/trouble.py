@@ -84,6 +84,10 @@ class Trouble:
         """The next job of `command` fails and has done nothing."""
         self.jobs.fail(command, text)
 
+    def broken_job(self, command: str, text: str = "Operation timed out") -> None:
+        """The next job of `command` fails half-way: what it began stays begun (a machine stays Stopping)."""
+        self.jobs.break_off(command, text)
+
     def clear(self) -> None:
         self.plans.clear()
 

@@ -87,6 +87,8 @@ def stop(records: Records, vm: Vm, *, forced: bool) -> Callable[[], None]:
 
 def start(records: Records, vm: Vm, on: Host | None = None) -> Callable[[], None]:
     """Begin to start it somewhere; the answer ends it."""
+    if vm.state is VmState.RUNNING and not records.profile.start_of_running_fails:
+        return lambda: None
     if vm.state is not VmState.STOPPED:
         raise JobError(f"The virtual machine {vm.name} ({vm.id}) is already running")
     if vm.will_not_start:

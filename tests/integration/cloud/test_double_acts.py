@@ -193,6 +193,7 @@ def test_the_old_profile_has_the_per_machine_way_only() -> None:
 
     assert cloud.ask("declareHostAsDegraded", **cloud.ids("kvm1"))["errorcode"] == 401
     assert cloud.job("stopVirtualMachine", forced="true", **cloud.ids("ha"))["jobstatus"] == 1
+    assert [cloud.job("startVirtualMachine", **cloud.ids("ha"))["jobstatus"] for _ in range(2)] == [1, 1]
     assert cloud.ask("listConfigurations", name="vm.ha.enabled") == {}
     cloud.site.allocationstate_only = True
     row = cloud.ask("listHosts", name="kvm1")["host"][0]

@@ -120,6 +120,17 @@ def test_a_lost_a_stuck_and_a_failed_job() -> None:
     assert cloud.job("stopVirtualMachine", **cloud.ids("ha"))["jobstatus"] == 1
 
 
+def test_a_job_that_fails_half_way_leaves_what_it_began() -> None:
+    cloud = Cloud()
+    cloud.double.trouble.broken_job("stopVirtualMachine")
+
+    assert cloud.job("stopVirtualMachine", forced="true", **cloud.ids("ha"))["jobstatus"] == 2
+
+    assert cloud.vm_row("ha")["state"] == "Stopping"
+    assert cloud.job("stopVirtualMachine", forced="true", **cloud.ids("ha"))["jobstatus"] == 1
+    assert cloud.vm_row("ha")["state"] == "Stopped"
+
+
 async def test_in_process_nothing_waits() -> None:
     time = ManualTime()
     double = CloudStackDouble(now=time, started=START)
