@@ -21,6 +21,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import (
@@ -256,12 +257,28 @@ class Tx(Protocol):
         """With their disks, by name."""
         ...
 
+    async def vms_in(self, cluster_id: str) -> list[Vm]:
+        """Those of all hosts of a cluster, with their disks, by name."""
+        ...
+
+    async def vms_known_as(self, external_ids: Collection[str]) -> list[Vm]:
+        """Those that the cloud knows by one of these ids, with their disks, by name."""
+        ...
+
     async def save_vm(self, vm: Vm) -> None:
         """Insert or replace with its disks; a disk that another VM had moves to this one."""
         ...
 
     async def delete_vm(self, vm_id: str) -> bool:
         """With its disks; False when unknown."""
+        ...
+
+    async def cloud_report(self) -> CloudReport | None:
+        """What became of the last reading of the cloud; None before the first."""
+        ...
+
+    async def save_cloud_report(self, report: CloudReport) -> None:
+        """Keep it in place of the last one."""
         ...
 
     async def setting_rows(self, *, owners: Collection[str] | None = None) -> list[SettingRow]:

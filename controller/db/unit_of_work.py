@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from controller.db.errors import DRIVER_ERRORS, store_errors
 from controller.db.repositories.access import AccessRepository
 from controller.db.repositories.acting import ActingRepository
+from controller.db.repositories.cloud import CloudRepository
 from controller.db.repositories.enrolment import EnrolmentRepository
 from controller.db.repositories.incidents import IncidentRepository
 from controller.db.repositories.inventory import InventoryRepository
@@ -29,6 +30,7 @@ class PostgresTx(
     OutboxRepository,
     AccessRepository,
     EnrolmentRepository,
+    CloudRepository,
 ):
     """One open transaction; see :class:`controller.db.store.Tx`."""
 

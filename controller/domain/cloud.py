@@ -3,9 +3,13 @@
 All ids are the cloud's own. :mod:`controller.services.inventory_sync` brings it into hostfence's inventory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.domain.model import PoolKind, VmKind
+
+UNKNOWN_POOL = "unknown"
+"""The pool of a disk of which the cloud does not tell where it lies: there is a disk, and nobody can check it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,8 @@ class CloudHost:
     own_ha: bool = False
     """The cloud's own host HA, which drives the BMC, is on for it."""
     bmc: "CloudBmc | None" = None
+    down_since: datetime | None = None
+    """When the cloud says it was lost, where it says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +95,8 @@ class CloudVm:
     host_id: str = ""
     ha_enabled: bool = False
     disks: tuple[CloudDisk, ...] = ()
+    placement_known: bool = True
+    """False: it runs, and the cloud does not tell where (``host_id`` is empty then)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +108,27 @@ class CloudInventory:
     pools: tuple[CloudPool, ...]
     vms: tuple[CloudVm, ...]
     unmapped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What the cloud, or hostfence's key to it, is not fit for; one sentence each."""
+    restarts_after_s: float | None = None
+    """The soonest after a host's death that the cloud starts its machines elsewhere by itself; None: it does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudReport:
+    """What became of the last reading of the cloud, for people: problems first, in plain sentences.
+
+    ``problem``: what kept the inventory from being read or believed; ``warnings``: what the cloud is not fit or not set
+    up for; ``unmapped``: what cannot be checked, taken over or imported, and why.
+    """
+
+    at: datetime
+    problem: str = ""
+    warnings: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many of each were read: clusters, hosts, pools, vms, disks."""
+    restarts_after_s: float | None = None
+    """As in :class:`CloudInventory`."""
+    read_at: datetime | None = None
+    """When an inventory was applied last; ``at`` may be a later failure."""

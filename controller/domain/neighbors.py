@@ -20,11 +20,14 @@ class Choice:
 
 
 def choose(subject: Host, hosts: Iterable[Host], *, suspected: frozenset[str]) -> Choice:
-    """All neighbors of the same cluster with an agent, but those with an open incident. Maintenance is fine."""
+    """All neighbors of the same cluster with an agent, but those with an open incident. Maintenance is fine.
+
+    A host that the cloud does not know any more is no neighbor.
+    """
     asked: list[Host] = []
     not_asked: list[tuple[str, Reason]] = []
     for host in hosts:
-        if host.id == subject.id or host.cluster_id != subject.cluster_id:
+        if host.id == subject.id or host.cluster_id != subject.cluster_id or host.retired:
             continue
         if host.id in suspected:
             not_asked.append((host.id, Reason.WITNESS_SUSPECTED))

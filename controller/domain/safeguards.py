@@ -159,7 +159,7 @@ def _applies(pause: Pause, host: Host) -> bool:
 def _host(facts: ClusterFacts) -> list[Reason]:
     host = facts.host
     marks = (
-        (host.excluded, Reason.EXCLUDED),
+        (host.excluded or host.retired, Reason.EXCLUDED),
         (host.maintenance, Reason.MAINTENANCE),
         (host.runs_controller, Reason.CONTROLLERS_OWN_HOST),
         (host.cloud_ha, Reason.HOST_HA_ON),
@@ -219,7 +219,7 @@ def _storm(incident: Incident, facts: ClusterFacts, policy: Policy, now: datetim
 
 
 def _unhealthy(facts: ClusterFacts, policy: Policy) -> list[Reason]:
-    managed = {h.id for h in facts.hosts if not h.maintenance and not h.excluded}
+    managed = {h.id for h in facts.hosts if not (h.maintenance or h.excluded or h.retired)}
     sick = {i.host_id for i in facts.incidents if i.open} | {
         h for h, health in facts.healths.items() if health.fenced_by
     }

@@ -32,7 +32,7 @@ async def check_devices(world: World) -> int:
     """Read the power state of a few hosts that are due and alive; returns how many."""
     async with world.store.transaction() as tx:
         now = await world.clock.now()
-        hosts = tuple(await tx.hosts())
+        hosts = tuple(host for host in await tx.hosts() if not host.retired)
         policies = Policies(await tx.setting_rows(), (), hosts)
         healths = await tx.healths()
         busy = await tx.open_hosts()

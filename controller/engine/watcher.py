@@ -54,6 +54,8 @@ class Watcher:
         """Ask every agent once, at the same time, and act on what was seen."""
         roster = await self._roster()
         watched = [h for h in roster.hosts if h.agent_token]
+        # Who comes back after a while is seen anew: nobody asked it meanwhile.
+        self.tracks = {h.id: self.tracks[h.id] for h in watched if h.id in self.tracks}
         seen = await asyncio.gather(*(self._ask(h) for h in watched))
         at = self.world.clock.boottime()
         self._judge_isolation(roster, seen)
@@ -68,7 +70,7 @@ class Watcher:
     async def _roster(self) -> Roster:
         async with self.world.store.transaction() as tx:
             return Roster(
-                hosts=tuple(await tx.hosts()),
+                hosts=tuple(host for host in await tx.hosts() if not host.retired),
                 healths=await tx.healths(),
                 open=await tx.open_hosts(),
                 now=await self.world.clock.now(),

@@ -21,7 +21,7 @@ class Policies:
         self._hosts = hosts
         self._members: defaultdict[str, int] = defaultdict(int)
         for host in hosts:
-            self._members[host.cluster_id] += 1
+            self._members[host.cluster_id] += not host.retired
 
     def of_host(self, host: Host) -> Policy:
         """What holds for one host."""

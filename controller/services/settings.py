@@ -40,7 +40,8 @@ async def effective_settings(store: Store, scope: Scope) -> dict[str, Effective]
     async with store.transaction() as tx:
         rows = await tx.setting_rows()
         cluster, host = await _owners(tx, scope)
-        members = len(await tx.hosts(cluster_id=cluster.id)) if cluster else 0
+        beside = await tx.hosts(cluster_id=cluster.id) if cluster else []
+        members = sum(not one.retired for one in beside)
     return explain(
         rows,
         cluster_id=cluster.id if cluster else None,

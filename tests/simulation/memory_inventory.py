@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from controller.domain.catalogue import DEVICE_ADDRESSES
+from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.model import (
     Cluster,
@@ -121,6 +122,15 @@ class InventoryTx(TxBase):
         found = [v for v in self._t.vms.values() if v.host_id == host_id]
         return sorted(found, key=lambda v: (v.name, v.id))
 
+    async def vms_in(self, cluster_id: str) -> list[Vm]:
+        t = self._t
+        found = [v for v in t.vms.values() if t.hosts[v.host_id].cluster_id == cluster_id]
+        return sorted(found, key=lambda v: (v.name, v.id))
+
+    async def vms_known_as(self, external_ids: Collection[str]) -> list[Vm]:
+        found = [v for v in self._t.vms.values() if v.external_id is not None and v.external_id in external_ids]
+        return sorted(found, key=lambda v: (v.name, v.id))
+
     async def save_vm(self, vm: Vm) -> None:
         t = self._t
         if vm.host_id not in t.hosts:
@@ -153,6 +163,12 @@ class InventoryTx(TxBase):
             self._drop(t.disk_owner, disk.id)
         self._drop(t.vms, vm_id)
         return True
+
+    async def cloud_report(self) -> CloudReport | None:
+        return self._t.cloud_report.get(1)
+
+    async def save_cloud_report(self, report: CloudReport) -> None:
+        self._put(self._t.cloud_report, 1, report)
 
     async def setting_rows(self, *, owners: Collection[str] | None = None) -> list[SettingRow]:
         rows = [r for r in self._t.settings.values() if owners is None or r.owner_id in owners]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 from controller.db.store import Conflict, StoreError
+from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.incident import Incident
 from controller.domain.model import (
@@ -73,6 +74,8 @@ class Tables:
     authority: dict[int, Authority] = field(default_factory=dict)
     """At most one."""
     join_tokens: dict[str, JoinToken] = field(default_factory=dict)
+    cloud_report: dict[int, CloudReport] = field(default_factory=dict)
+    """At most one."""
     writes: int = 0
     """Grows with every write, also with one that is taken back: who looks at every commit sees what changed nothing."""
 

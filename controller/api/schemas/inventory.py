@@ -89,6 +89,8 @@ class HostOut(Answer):
     runs_controller: bool
     agent_tls: bool
     agent_tls_until: datetime | None
+    cloud_ha: bool
+    retired: bool
 
 
 class HostWithToken(HostOut):
@@ -166,6 +168,7 @@ class PoolOut(Answer):
     kind: PoolKind
     root: str
     cluster_id: str | None
+    external_id: str | None
 
 
 class DiskIn(Body):

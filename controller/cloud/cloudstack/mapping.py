@@ -7,10 +7,11 @@ one disk on a pool that nobody knows, a host without an address stays listed.
 from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 
-from controller.cloud.cloudstack.notes import Notes, Row, block, flag, text
+from controller.cloud.cloudstack.fields import Row, block, flag, text
 from controller.cloud.cloudstack.storage import Zoned, unknown_disk
 from controller.domain.cloud import CloudBmc, CloudCluster, CloudDisk, CloudHost, CloudVm
 from controller.domain.model import VmKind
+from controller.domain.remarks import Remarks
 
 KVM = "KVM"
 MAINTENANCE = {"Maintenance", "PrepareForMaintenance", "ErrorInPrepareForMaintenance", "ErrorInMaintenance"}
@@ -22,7 +23,7 @@ _DRIVERS = {"ipmitool": "ipmi", "redfish": "redfish"}
 _LAST_PORT = 65535
 
 
-def clusters_from(rows: Iterable[Row], notes: Notes) -> dict[str, Zoned]:
+def clusters_from(rows: Iterable[Row], notes: Remarks) -> dict[str, Zoned]:
     """The clusters of KVM hosts, by id."""
     found: dict[str, Zoned] = {}
     for row in rows:
@@ -39,7 +40,7 @@ def clusters_from(rows: Iterable[Row], notes: Notes) -> dict[str, Zoned]:
     return found
 
 
-def hosts_from(rows: Iterable[Row], notes: Notes) -> tuple[CloudHost, ...]:
+def hosts_from(rows: Iterable[Row], notes: Remarks) -> tuple[CloudHost, ...]:
     """The KVM hosts, by name. One of which something is missing is there all the same: it has not vanished."""
     found: dict[str, CloudHost] = {}
     for row in rows:
@@ -55,7 +56,7 @@ def hosts_from(rows: Iterable[Row], notes: Notes) -> tuple[CloudHost, ...]:
     return tuple(sorted(found.values(), key=lambda host: (host.name, host.id)))
 
 
-def _host(row: Row, host_id: str, name: str, notes: Notes) -> CloudHost:
+def _host(row: Row, host_id: str, name: str, notes: Remarks) -> CloudHost:
     shown = name or host_id
     for field, what in (
         ("ipaddress", "address"),
@@ -82,7 +83,7 @@ def _host(row: Row, host_id: str, name: str, notes: Notes) -> CloudHost:
     )
 
 
-def _bmc(row: Row, host: str, notes: Notes) -> CloudBmc | None:
+def _bmc(row: Row, host: str, notes: Remarks) -> CloudBmc | None:
     """Out-of-band management, under hostfence's name of the driver. None where nothing (usable) is set."""
     said, driver = text(row, "address"), text(row, "driver").lower()
     if not said:
@@ -120,7 +121,7 @@ def _address_and_port(said: str) -> tuple[str, str] | None:
 
 
 def machines_from(
-    kind: VmKind, rows: Iterable[Row], disks: Mapping[str, tuple[CloudDisk, ...]], notes: Notes
+    kind: VmKind, rows: Iterable[Row], disks: Mapping[str, tuple[CloudDisk, ...]], notes: Remarks
 ) -> tuple[CloudVm, ...]:
     """The machines of one kind, by id. ``disks``: by machine."""
     found: dict[str, CloudVm] = {}
@@ -135,7 +136,7 @@ def machines_from(
     return tuple(found[vm_id] for vm_id in sorted(found))
 
 
-def _machine(kind: VmKind, row: Row, vm_id: str, disks: tuple[CloudDisk, ...], notes: Notes) -> CloudVm:
+def _machine(kind: VmKind, row: Row, vm_id: str, disks: tuple[CloudDisk, ...], notes: Remarks) -> CloudVm:
     name = text(row, "name") or text(row, "displayname") or text(row, "instancename") or vm_id
     state, host_id = text(row, "state"), text(row, "hostid")
     if state in NOT_RUNNING:
@@ -168,14 +169,14 @@ _NO_VOLUMES = {
 }
 
 
-def unplaced(hosts: Iterable[CloudHost], clusters: Collection[str], notes: Notes) -> None:
+def unplaced(hosts: Iterable[CloudHost], clusters: Collection[str], notes: Remarks) -> None:
     """Say which hosts stand in a cluster that was not listed."""
     for host in hosts:
         if host.cluster_id and host.cluster_id not in clusters:
             notes.say("The cluster of host {names} was not listed.", host.name or host.id)
 
 
-def _is_kvm(row: Row, field: str, what: str, name: str, notes: Notes) -> bool:
+def _is_kvm(row: Row, field: str, what: str, name: str, notes: Remarks) -> bool:
     hypervisor = text(row, field)
     if not hypervisor or hypervisor == KVM:
         return True

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from controller.cloud.cloudstack.notes import Notes, Row, text
+from controller.cloud.cloudstack.fields import Row, text
 from controller.domain.cloud import UNKNOWN_POOL, CloudCluster, CloudDisk, CloudHost, CloudPool
 from controller.domain.model import PoolKind
+from controller.domain.remarks import Remarks
 
 _BLOCK_TYPES = {"CLVM", "CLVM_NG", "LVM", "Iscsi", "IscsiLUN", "Linstor", "StorPool", "PowerFlex", "FiberChannel"}
 _RBD_MARKS = frozenset("/@")
@@ -22,7 +23,7 @@ class Zoned:
 
 
 def pools_from(
-    rows: Iterable[Row], clusters: Mapping[str, Zoned], hosts: Iterable[CloudHost], notes: Notes
+    rows: Iterable[Row], clusters: Mapping[str, Zoned], hosts: Iterable[CloudHost], notes: Remarks
 ) -> dict[str, CloudPool]:
     """By id. ``clusters``: those of KVM hosts; a pool that none of them sees is left out."""
     at = {host.address: host for host in hosts if host.address}
@@ -60,7 +61,7 @@ def _seen_by(row: Row, scope: str, clusters: Mapping[str, Zoned]) -> tuple[str, 
     return tuple(sorted(id_ for id_, one in clusters.items() if one.zone_id == zone_id))
 
 
-def _place(row: Row, pool_id: str, scope: str, notes: Notes) -> tuple[PoolKind, str]:
+def _place(row: Row, pool_id: str, scope: str, notes: Remarks) -> tuple[PoolKind, str]:
     """What a pool is to a witness and its root there. What is not known for sure is nothing that can be checked."""
     type_, path, name = text(row, "type"), text(row, "path"), text(row, "name") or pool_id
     if scope == _HOST_SCOPE or type_ == "Filesystem":
@@ -84,7 +85,7 @@ def _place(row: Row, pool_id: str, scope: str, notes: Notes) -> tuple[PoolKind, 
     return PoolKind.BLOCK, path
 
 
-def disks_from(rows: Iterable[Row], pools: Mapping[str, CloudPool], notes: Notes) -> dict[str, tuple[CloudDisk, ...]]:
+def disks_from(rows: Iterable[Row], pools: Mapping[str, CloudPool], notes: Remarks) -> dict[str, tuple[CloudDisk, ...]]:
     """The attached volumes as disks, by VM id. One that cannot be placed lies on :data:`UNKNOWN_POOL`, but is there."""
     found: dict[str, dict[str, CloudDisk]] = {}
     for row in rows:
@@ -100,7 +101,7 @@ def unknown_disk(vm_id: str) -> CloudDisk:
     return CloudDisk(id=f"{UNKNOWN_POOL}:{vm_id}", pool_id=UNKNOWN_POOL, path="")
 
 
-def _disk(row: Row, volume_id: str, pools: Mapping[str, CloudPool], notes: Notes) -> CloudDisk:
+def _disk(row: Row, volume_id: str, pools: Mapping[str, CloudPool], notes: Remarks) -> CloudDisk:
     vm = text(row, "vmname") or text(row, "vmdisplayname") or text(row, "virtualmachineid")
     pool_id, path = text(row, "storageid"), text(row, "path")
     if not pool_id or not path:

@@ -3,6 +3,7 @@
 from controller.db.models.access import ApiTokens, Audit, Controllers, DatabaseIdentities, TimeBase
 from controller.db.models.acting import Attempts, Effects
 from controller.db.models.base import Base
+from controller.db.models.cloud import CloudReports
 from controller.db.models.enrolment import Authorities, JoinTokens
 from controller.db.models.incidents import Events, Incidents, Rounds
 from controller.db.models.inventory import Clusters, Disks, Healths, Hosts, Pools, Vms
@@ -15,6 +16,7 @@ __all__ = [
     "Audit",
     "Authorities",
     "Base",
+    "CloudReports",
     "Clusters",
     "Controllers",
     "DatabaseIdentities",

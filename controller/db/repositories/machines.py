@@ -1,10 +1,12 @@
 """Virtual machines with their disks."""
 
-from sqlalchemy import delete
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db.mapping import Mapping
-from controller.db.models import Disks, Vms
+from controller.db.models import Disks, Hosts, Vms
 from controller.db.session import Repository
 from controller.domain.model import Disk, Vm
 
@@ -17,8 +19,19 @@ class MachineRepository(Repository):
 
     async def vms_of(self, host_id: str) -> list[Vm]:
         """See the port."""
-        vms = await self._session.all(VMS.select().where(Vms.host_id == host_id))
-        statement = DISKS.select().join(Vms, Vms.id == Disks.vm_id).where(Vms.host_id == host_id)
+        return await self._vms(Vms.host_id == host_id)
+
+    async def vms_in(self, cluster_id: str) -> list[Vm]:
+        """See the port."""
+        return await self._vms(Vms.host_id.in_(select(Hosts.id).where(Hosts.cluster_id == cluster_id)))
+
+    async def vms_known_as(self, external_ids: Collection[str]) -> list[Vm]:
+        """See the port."""
+        return await self._vms(Vms.external_id.in_(external_ids))
+
+    async def _vms(self, which: ColumnElement[bool]) -> list[Vm]:
+        vms = await self._session.all(VMS.select().where(which))
+        statement = DISKS.select().join(Vms, Vms.id == Disks.vm_id).where(which)
         disks: dict[str, list[Disk]] = {row["id"]: [] for row in vms}
         for row in await self._session.all(statement.order_by(Disks.position)):
             if row["vm_id"] in disks:  # not one of a machine added between the two reads
