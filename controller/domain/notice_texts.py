@@ -40,6 +40,8 @@ class NoticeKind(StrEnum):
     BLINK_OFF_FAILED = "blink_off_failed"
     POWER_ON_FAILED = "power_on_failed"
     BMC_TEST_FAILED = "bmc_test_failed"
+    CERTIFICATE_ENDS = "certificate_ends"
+    CERTIFICATE_ENDED = "certificate_ended"
     DATABASE_RESTORED = "database_restored"
 
 
@@ -59,6 +61,10 @@ _CANCEL = "Cancel the incident on its page, or pause fencing for the host, its c
 _TOO_LATE = (
     "A command on its way cannot be called back. Pausing fencing stops any further one. If the wrong machine "
     "went down, pause everything first."
+)
+_RENEW = (
+    "Look on {host} why it is not renewed: at the timer and the log of the unit hostfence-agent-renew. Or make a join "
+    "token and enrol the host again."
 )
 _CLOSED = "The incident is closed. Another one is opened only after the host was seen healthy, or a person re-arms it."
 _HOLD = "{hold_next}"
@@ -258,6 +264,22 @@ TEXTS: dict[NoticeKind, Texts] = {
         "The BMC of {host} failed its test ({code}): {said}. If this host died now, hostfence could not fence it.",
         "hostfence goes on testing it and tells you only if it fails in another way.",
         "Correct the BMC's address or credentials on the host's page and press Test.",
+    ),
+    NoticeKind.CERTIFICATE_ENDS: Texts(
+        Severity.WARNING,
+        "the agent's certificate ends soon",
+        "The certificate of the agent of {host} ends on {until}. It should have been renewed by itself long before.",
+        "Until then nothing changes. After that hostfence cannot ask the agent: it takes the host for silent, holds "
+        "and asks a person, and the host is no witness for its neighbors.",
+        _RENEW,
+    ),
+    NoticeKind.CERTIFICATE_ENDED: Texts(
+        Severity.CRITICAL,
+        "the agent's certificate has ended",
+        "The certificate of the agent of {host} ended on {until}. hostfence cannot ask the agent any more.",
+        "The host is taken for silent and held, and it is no witness for its neighbors: if they go silent, they may be "
+        "held for too few witnesses.",
+        "Make a join token for {host} and enrol it again, as the installing guide says. Then restart its agent.",
     ),
     NoticeKind.DATABASE_RESTORED: Texts(
         Severity.CRITICAL,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
+from controller.domain.certificates import Ending
 from controller.domain.holds import hold_next, hold_severity, hold_stop, hold_what, long_ago
 from controller.domain.incident import Incident
 from controller.domain.model import DeviceHealth, Effect, EffectStatus, Health, Host, Notice, Pause, Severity
@@ -169,6 +170,14 @@ def bmc_test_failed(host: Host, device: DeviceHealth, *, at: datetime) -> Notice
     key = f"{host.id}:bmc_test_failed:{device.identity}:{device.code}:{worked}"
     fill = {"code": device.code.replace("_", " "), "said": _clause(device.said)}
     return _build(NoticeKind.BMC_TEST_FAILED, key, host, at=at, why=(Reason.BMC_UNREACHABLE,), fill=fill)
+
+
+def certificate_ends(host: Host, ending: Ending, *, at: datetime) -> Notice:
+    """The agent's certificate ends, or has ended (``host.agent_tls_until``): told once a certificate and ``ending``."""
+    kind = NoticeKind.CERTIFICATE_ENDED if ending is Ending.ENDED else NoticeKind.CERTIFICATE_ENDS
+    until = _moment(host.agent_tls_until) if host.agent_tls_until else "a day that nobody wrote down"
+    key = f"{host.id}:certificate:{until}:{ending}"
+    return _build(kind, key, host, at=at, fill={"until": until})
 
 
 def database_restored(pause: Pause, *, newest: datetime | None, held: Sequence[Host]) -> Notice:

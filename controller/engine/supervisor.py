@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from controller.db.store import StoreUnavailable
-from controller.engine import cloud_watch, effects, presence, readiness
+from controller.engine import certificates, cloud_watch, effects, presence, readiness
 from controller.engine.cloud_watch import CloudWatch
 from controller.engine.watcher import POLL_S, Watcher
 from controller.engine.worker import Worker
@@ -48,6 +48,7 @@ class Supervisor:
             Loop("readiness", 5.0, lambda: readiness.check_devices(world)),
             Loop("presence", 10.0, lambda: presence.alive(world)),
             Loop("tidy", 30.0, lambda: presence.tidy(world)),
+            Loop("certificates", certificates.LOOK_EVERY_S, lambda: certificates.warn(world)),
             Loop("cloud", cloud_watch.POLL_S, self.cloud_watch.poll),
             *extra,
         )

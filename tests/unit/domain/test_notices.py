@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from controller.domain import notices
+from controller.domain.certificates import Ending
 from controller.domain.incident import Acknowledgement
 from controller.domain.model import DeviceHealth, Effect, EffectKind, EffectStatus, Health, Notice, Severity
 from controller.domain.notice_texts import EFFECT_FAILED, TEXTS, NoticeKind
@@ -17,6 +18,7 @@ from tests.fixtures import builders as a
 from tests.fixtures.notices import HOST, after_a_command, an_incident
 
 INCIDENT, SENT = an_incident(), after_a_command()
+ENROLLED = replace(HOST, agent_tls=True, agent_tls_until=START + timedelta(days=6))
 
 
 def _effect(kind: EffectKind = EffectKind.QUARANTINE, status: EffectStatus = EffectStatus.INTENDED) -> Effect:
@@ -71,6 +73,8 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
     NoticeKind.BMC_TEST_FAILED: lambda: notices.bmc_test_failed(
         HOST, DeviceHealth(code=PowerCode.BAD_CREDENTIALS), at=START
     ),
+    NoticeKind.CERTIFICATE_ENDS: lambda: notices.certificate_ends(ENROLLED, Ending.WEEK, at=START),
+    NoticeKind.CERTIFICATE_ENDED: lambda: notices.certificate_ends(ENROLLED, Ending.ENDED, at=START),
     NoticeKind.DATABASE_RESTORED: lambda: notices.database_restored(a.pause(), newest=START, held=[HOST]),
     **{
         kind: lambda effect=effect: notices.effect_failed(INCIDENT, HOST, _effect(effect), at=START)  # type: ignore[misc]
@@ -181,3 +185,15 @@ def test_a_hold_for_good_reads_well() -> None:
         "This never ends in an action by itself: either the host comes back, or a person decides. "
         "You are reminded after 15 minutes, 1 hour, 4 hours and then daily."
     )
+
+
+def test_the_end_of_a_certificate_is_told_once_a_stage_and_certificate() -> None:
+    stages = [notices.certificate_ends(ENROLLED, ending, at=START) for ending in Ending]
+    renewed = replace(ENROLLED, agent_tls_until=START + timedelta(days=29))
+    again = notices.certificate_ends(renewed, Ending.MONTH, at=START)
+    assert len({notice.key for notice in [*stages, again]}) == 4
+    assert [notice.severity for notice in stages] == [Severity.WARNING, Severity.WARNING, Severity.CRITICAL]
+    assert "2025-01-13 03:12:00 UTC" in stages[0].what
+    later = notices.certificate_ends(ENROLLED, Ending.MONTH, at=START + timedelta(hours=1))
+    assert later.key == stages[0].key
+    assert "nobody wrote down" in notices.certificate_ends(HOST, Ending.ENDED, at=START).what
