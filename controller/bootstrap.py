@@ -8,8 +8,10 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from controller.cloud.base import Cloud
+from controller.cloud.cloudstack.adapter import CloudStack
+from controller.cloud.cloudstack.client import CloudStackClient
 from controller.cloud.standalone import Hooks, Inventory, Standalone
-from controller.config import Config
+from controller.config import Config, ConfigError
 from controller.db.clock import SqlClock
 from controller.db.engine import make_engine
 from controller.db.keepsake import FileKeepsake
@@ -73,7 +75,7 @@ def build(config: Config, *, url: str, key: str) -> House:
     store = PostgresStore(engine, keys=[key])
     clock = SqlClock(clock_engine)
     agents = HttpAgents(secure=SecureClients(_authority(store, clock)))
-    cloud = Standalone(_inventory(store), _hooks(config))
+    cloud = _cloud(config, store, clock)
     fence_agents = AgentShelf()
     exec_driver = ExecDriver(allowed=config.exec_allowed, agents=fence_agents)
     registry = PowerRegistry(
@@ -114,6 +116,22 @@ def build(config: Config, *, url: str, key: str) -> House:
         registry=registry,
         device_rules=rules,
     )
+
+
+def _cloud(config: Config, store: PostgresStore, clock: SqlClock) -> Cloud:
+    """Raises :class:`ConfigError` for an address that cannot be CloudStack's."""
+    if not config.cloudstack_url or config.cloudstack_api_key is None or config.cloudstack_secret_key is None:
+        return Standalone(_inventory(store), _hooks(config))
+    try:
+        client = CloudStackClient(
+            config.cloudstack_url,
+            key=config.cloudstack_api_key.get_secret_value(),
+            secret=config.cloudstack_secret_key.get_secret_value(),
+            verify=str(config.cloudstack_ca_file) if config.cloudstack_ca_file else True,
+        )
+    except ValueError as error:
+        raise ConfigError(f"HOSTFENCE_CLOUDSTACK_*: {error}") from error
+    return CloudStack(client, _inventory(store), boottime=clock.boottime)
 
 
 def _inventory(store: PostgresStore) -> Inventory:

@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "HOSTFENCE_"
 KEY_FILE = "encryption.key"
 
-_SECRET = frozenset({"database_url", "encryption_key"})
+_SECRET = frozenset({"database_url", "encryption_key", "cloudstack_api_key", "cloudstack_secret_key"})
 _OTHER_PROGRAMS = ("HOSTFENCE_AGENT_", "HOSTFENCE_TEST_", "HOSTFENCE_DEMO_")
 _KEY_REMEDY = (
     "give 32 bytes in URL-safe base64, for example from: "
@@ -37,6 +37,10 @@ _REMEDY = {
     "standalone_unquarantine": "write the command with the absolute path of its program",
     "standalone_release": "write the command with the absolute path of its program",
     "standalone_webhook": "write an address such as https://orchestrator.example.org/hostfence",
+    "cloudstack_url": "write the address of CloudStack's API, for example https://cloud.example.org/client/api",
+    "cloudstack_api_key": "write the API key of a root admin",
+    "cloudstack_secret_key": "write the secret key that belongs to HOSTFENCE_CLOUDSTACK_API_KEY",
+    "cloudstack_ca_file": "write the absolute path of a file with certificates",
     "lab_allow_loopback_bmc": "write true or false",
 }
 
@@ -78,6 +82,13 @@ class Config(BaseSettings):
     """Without a cloud: the command that starts a fenced host's machines elsewhere (JSON on its standard input)."""
     standalone_webhook: AnyHttpUrl | None = None
     """Without a cloud: called with the same JSON for each of the three."""
+    cloudstack_url: str = ""
+    """CloudStack's API, like ``https://cloud.example.org/client/api``; without it there is no cloud."""
+    cloudstack_api_key: SecretStr | None = None
+    cloudstack_secret_key: SecretStr | None = None
+    """Of a root admin's: disks and their places are shown to nobody else."""
+    cloudstack_ca_file: Path | None = None
+    """Certificate authorities that CloudStack's certificate is checked with, instead of the system's."""
     lab_allow_loopback_bmc: bool = False
     """Accept a BMC on a loopback or link-local address: for laboratories, where BMCs are simulated."""
 
@@ -144,7 +155,24 @@ def load_config(**given: Any) -> Config:
             "HOSTFENCE_ENCRYPTION_KEY is not set, but HOSTFENCE_DATABASE_URL is: every controller on that database "
             f"needs the same key; {_KEY_REMEDY}"
         )
+    _check_cloud(config)
     return config
+
+
+def _check_cloud(config: Config) -> None:
+    """All of CloudStack's variables or none, and not beside the commands for where there is no cloud."""
+    names = ("cloudstack_url", "cloudstack_api_key", "cloudstack_secret_key")
+    given = [name for name in names if getattr(config, name)]
+    if not given:
+        return
+    for name in names:
+        if name not in given:
+            raise ConfigError(f"{PREFIX}{name.upper()} is not set, but {PREFIX}{given[0].upper()} is: {_REMEDY[name]}")
+    alone = [name for name in type(config).model_fields if name.startswith("standalone_") and getattr(config, name)]
+    if alone:
+        raise ConfigError(
+            f"{PREFIX}{alone[0].upper()} is for hosts without a cloud, but HOSTFENCE_CLOUDSTACK_URL is set: unset one"
+        )
 
 
 def encryption_key(config: Config) -> str:

@@ -149,7 +149,7 @@ def disk_list(vms: list[Vm], pools: list[Pool]) -> DiskList:
                 uncheckable.append(vm.name)
             else:
                 path = f"{pool.root}/{disk.path}" if pool.kind is PoolKind.RBD else disk.path
-                targets.append(DiskTarget(vm_id=vm.id, vm_name=vm.name, path=path, pool_root=pool.root))
+                targets.append(DiskTarget(vm_id=machine_id(vm), vm_name=vm.name, path=path, pool_root=pool.root))
     return DiskList(
         known=True,
         targets=tuple(targets),
@@ -159,10 +159,15 @@ def disk_list(vms: list[Vm], pools: list[Pool]) -> DiskList:
     )
 
 
+def machine_id(vm: Vm) -> str:
+    """The cloud's id of it, or our own where no cloud gave one."""
+    return vm.external_id or vm.id
+
+
 def machine_of(vm: Vm) -> Machine:
     """An inventory's VM as a release needs it. What no user owns is always started again."""
     own = vm.kind is VmKind.USER
-    return Machine(id=vm.external_id or vm.id, name=vm.name, kind=vm.kind, restart=vm.ha_enabled or not own)
+    return Machine(id=machine_id(vm), name=vm.name, kind=vm.kind, restart=vm.ha_enabled or not own)
 
 
 async def _run(command: tuple[str, ...], told: bytes, *, until: float) -> tuple[bool, str, dict[str, Any]]:

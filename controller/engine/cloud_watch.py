@@ -5,13 +5,16 @@ already. A cloud that is in trouble itself says nothing about hosts: nothing is 
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import structlog
 
+from controller.cloud.base import CloudUnreadableError
 from controller.domain.cloud import CloudHost
 from controller.domain.incident import Source
 from controller.domain.model import Host
 from controller.engine.watcher import POLL_DEADLINE_S
+from controller.services import cloud_reports, inventory_sync
 from controller.services.changes import record
 from controller.services.incidents import open_incident
 from controller.services.world import World
@@ -20,6 +23,12 @@ log = structlog.get_logger(__name__)
 
 POLL_S = 10.0
 """A host list is one request for 500 hosts; the own watch is what has to be quick."""
+
+
+SYNC_S = 60.0
+"""How often everything is read. Of a VM that is newer its host's first check round reads the disks itself."""
+
+SYNC_FRESH = timedelta(seconds=SYNC_S * 0.75)
 
 
 @dataclass(slots=True)
@@ -51,6 +60,22 @@ class CloudWatch:
             await self._mark(here, there)
             if before.get(there.id) and not there.up and not there.maintenance and here.id not in open_hosts:
                 await self._lost(here, there)
+
+    async def sync(self) -> None:
+        """Bring the cloud's whole inventory into ours, unless another controller has just done so."""
+        world = self.world
+        last = await cloud_reports.read_report(world.store)
+        if last is not None and await world.clock.now() - last.at < SYNC_FRESH:
+            return
+        try:
+            inventory = await world.cloud.inventory()
+        except CloudUnreadableError as error:
+            log.warning("the cloud's inventory cannot be read", error=str(error))
+            await cloud_reports.note_problem(world.store, world.clock, str(error))
+            return
+        if inventory is not None:
+            allow_local = not world.bmc_address_refused("127.0.0.1")
+            await inventory_sync.apply(world.store, world.clock, inventory, allow_local=allow_local)
 
     async def _mark(self, here: Host, there: CloudHost) -> None:
         if (here.maintenance, here.cloud_ha) != (there.maintenance, there.own_ha):

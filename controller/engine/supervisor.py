@@ -50,6 +50,7 @@ class Supervisor:
             Loop("tidy", 30.0, lambda: presence.tidy(world)),
             Loop("certificates", certificates.LOOK_EVERY_S, lambda: certificates.warn(world)),
             Loop("cloud", cloud_watch.POLL_S, self.cloud_watch.poll),
+            Loop("inventory", cloud_watch.SYNC_S, self.cloud_watch.sync),
             *extra,
         )
         self._tasks: list[asyncio.Task[None]] = []

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from controller.cloud.base import Cloud, EffectResult
+from controller.cloud.base import Cloud, CloudUnreadableError, EffectResult
 from controller.cloud.standalone import Hooks, Standalone
 from controller.domain.evidence import CloudSays, DiskList, Machine
 from controller.domain.model import Host, Pool, Vm
 from tests.fakes.cloud import FAILED, FakeCloud
 from tests.fixtures import builders as a
+from tests.fixtures.a_cloud import a_cloud
 
 HOST = a.host()
+MACHINE = Machine(id="v1", name="vm v1")
 EFFECTS = ("quarantine", "unquarantine", "release")
 
 
@@ -27,15 +29,28 @@ class Rig:
     cloud: Cloud
     break_down: Callable[[], None]
     mend: Callable[[], None]
+    host: Host = HOST
+    machine: Machine = MACHINE
+    wait: Callable[[], None] = lambda: None
 
     async def do(self, effect: str) -> EffectResult:
         match effect:
             case "quarantine":
-                return await self.cloud.quarantine(HOST)
+                return await self.cloud.quarantine(self.host)
             case "unquarantine":
-                return await self.cloud.unquarantine(HOST, "Enabled")
+                return await self.cloud.unquarantine(self.host, "Enabled")
             case _:
-                return await self.cloud.release(HOST, (Machine(id="v1", name="vm v1"),), {})
+                return await self.release()
+
+    async def release(self) -> EffectResult:
+        """Called until it is no longer under way, or for half a minute."""
+        result = EffectResult(done=False, pending=True)
+        for _ in range(15):
+            if not result.pending:
+                break
+            result = await self.cloud.release(self.host, (self.machine,), result.progress)
+            self.wait()
+        return result
 
 
 def fake() -> Rig:
@@ -64,7 +79,32 @@ def standalone(folder: Path) -> Rig:
     return Rig(cloud, broken.touch, broken.unlink)
 
 
-RIGS: dict[str, Callable[[Path], Rig]] = {"fake": lambda _: fake(), "standalone": standalone}
+def cloudstack(profile: str) -> Rig:
+    """Its host is dead and noticed, as hosts are when effects are asked for."""
+    cloud = a_cloud(profile)
+    pool = cloud.site.add_pool("p1", cloud.site.host("kvm1").cluster, id="p1")
+    cloud.site.pools = {"p1": pool}
+    cloud.add("vm v1")
+    host = cloud.host()
+    cloud.site.enable("kvm1", "Disabled")
+    cloud.site.kill_host("kvm1")
+    cloud.pass_time(300)
+    return Rig(
+        cloud.adapter,
+        lambda: cloud.double.trouble.error(503, "no", times=None),
+        cloud.double.trouble.clear,
+        host,
+        cloud.machines()[0],
+        lambda: cloud.pass_time(2, every=1.0),
+    )
+
+
+RIGS: dict[str, Callable[[Path], Rig]] = {
+    "fake": lambda _: fake(),
+    "standalone": standalone,
+    "cloudstack": lambda _: cloudstack("current"),
+    "cloudstack of old": lambda _: cloudstack("old"),
+}
 
 
 @pytest.fixture(params=RIGS)
@@ -75,7 +115,7 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
 
 
 async def test_disks_come_with_their_pools(rig: Rig) -> None:
-    disks = await rig.cloud.disks(HOST)
+    disks = await rig.cloud.disks(rig.host)
     assert disks.known
     assert len(disks.vms) == 1
     assert disks.roots_in_question == disks.pool_roots == ("/mnt/p1",)
@@ -84,12 +124,12 @@ async def test_disks_come_with_their_pools(rig: Rig) -> None:
 
 async def test_disks_that_cannot_be_read_are_unknown_and_no_empty_list(rig: Rig) -> None:
     rig.break_down()
-    assert not (await rig.cloud.disks(HOST)).known
+    assert not (await rig.cloud.disks(rig.host)).known
 
 
 async def test_an_opinion_is_a_value_whatever_happens(rig: Rig) -> None:
     rig.break_down()
-    assert await rig.cloud.says(HOST) in CloudSays
+    assert await rig.cloud.says(rig.host) in CloudSays
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
@@ -107,6 +147,18 @@ async def test_an_effect_that_fails_says_so_and_may_be_tried_again(rig: Rig, eff
     assert failed.said
     rig.mend()
     assert (await rig.do(effect)).done
+
+
+async def test_a_poll_and_the_inventory_say_what_they_could_not_have(rig: Rig) -> None:
+    """A poll is a value whatever happens; half an inventory is none."""
+    assert (await rig.cloud.poll()).known
+    before = await rig.cloud.inventory()
+    rig.break_down()
+    seen = await rig.cloud.poll()
+    assert seen.known is not bool(seen.trouble)
+    if before is not None:
+        with pytest.raises(CloudUnreadableError):
+            await rig.cloud.inventory()
 
 
 async def test_closing_twice_is_closing(rig: Rig) -> None:

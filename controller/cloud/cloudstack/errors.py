@@ -68,6 +68,15 @@ class CloudStackError(Exception):
         told = self.code == 401 and is_about_the_command(self.said)
         return self.kind is ErrorKind.REJECTED and (told or self.code == 432)
 
+    @property
+    def unknown_id(self) -> bool:
+        """CloudStack has nothing of the id that was asked for (any more)."""
+        about_a_value = self.kind is ErrorKind.REJECTED and NO_SUCH_ENTITY in (self.status, self.code)
+        return about_a_value and "does not exist" in self.said
+
+
+NO_SUCH_ENTITY = 431
+"""CloudStack's code for a parameter it cannot use; an id that it does not know (any more) is one."""
 
 _UNAVAILABLE = re.compile(
     r"(given command|the api)\b.{0,200}(does not exist|doesn't exist|not available)|unknown (api )?command",

@@ -1,0 +1,237 @@
+"""One CloudStack behind the port :mod:`controller.cloud.base`, through its public API alone.
+
+What is put in its way is by capability (what the key may call), never by version.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from controller.cloud.base import CloudUnreadableError, EffectResult
+from controller.cloud.cloudstack.client import CloudStackClient, JobStatus
+from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind
+from controller.cloud.cloudstack.fields import text
+from controller.cloud.cloudstack.fitness import read_commands, read_fitness
+from controller.cloud.cloudstack.inventory import machine, machines_on, read_inventory, volumes_of
+from controller.cloud.cloudstack.mapping import hosts_from
+from controller.cloud.cloudstack.placement import Placement, merged
+from controller.cloud.cloudstack.polls import Polls, follow, said
+from controller.cloud.cloudstack.release import Progress, Release
+from controller.cloud.cloudstack.rights import Capabilities, capabilities
+from controller.cloud.standalone import Inventory, machine_id
+from controller.domain.cloud import CloudHost, CloudHosts, CloudInventory
+from controller.domain.evidence import CloudSays, DiskList, Machine
+from controller.domain.model import Host, Vm
+from controller.domain.remarks import Remarks
+
+log = structlog.get_logger(__name__)
+
+SAYS_WITHIN_S = 25.0
+"""A poll is an answer for so long; after that CloudStack is asked for the one host."""
+
+POLL_S = 10.0
+"""For one list of hosts."""
+
+SLICE_S = 12.0
+"""One step of a release: with the look before it, it stays within the step's lease."""
+
+JOB_S = 20.0
+"""How long the answer of a job is waited for in one go (un-degrading a host); it is asked for again later."""
+
+ENABLED, DISABLED, DEGRADED = "Enabled", "Disabled", "Degraded"
+
+
+@dataclass(slots=True)
+class _Table:
+    """The newest poll."""
+
+    hosts: dict[str, CloudHost]
+    at: float
+
+
+class CloudStack:
+    """Implements :class:`controller.cloud.base.Cloud`."""
+
+    def __init__(
+        self,
+        client: CloudStackClient,
+        inventory: Inventory,
+        *,
+        boottime: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """``inventory``: what our own keeps on a host (see :mod:`controller.cloud.cloudstack.placement`)."""
+        self._client = client
+        self._inventory = inventory
+        self._boottime = boottime
+        self._sleep = sleep
+        self._polls = Polls()
+        self._table = _Table({}, float("-inf"))
+        self._can: Capabilities | None = None
+        self._was_enabled: set[str] = set()
+        """Hosts that this process found enabled before it disabled them: an answer that got lost changes nothing."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    # -- what it says
+
+    async def poll(self) -> CloudHosts:
+        """See :class:`controller.cloud.base.Cloud`."""
+        try:
+            hosts = await self._hosts()
+            servers = await self._servers()
+        except CloudStackError as error:
+            return CloudHosts(known=False, trouble=str(error))
+        at = self._boottime()
+        self._polls = follow(self._polls, hosts, servers, at=at)
+        self._table = _Table({host.id: host for host in hosts}, at)
+        return said(self._polls, hosts)
+
+    async def says(self, host: Host) -> CloudSays:
+        """From the newest poll; one host alone where that is old."""
+        if host.external_id is None:
+            return CloudSays.NONE
+        if self._boottime() - self._table.at > SAYS_WITHIN_S:
+            try:
+                hosts = await self._hosts(host.external_id)
+            except CloudStackError:
+                return CloudSays.UNREACHABLE
+            found = next(iter(hosts), None)
+        else:
+            found = self._table.hosts.get(host.external_id)
+        if self._polls.trouble:
+            return CloudSays.UNREACHABLE
+        return CloudSays.UP if found is not None and found.up else CloudSays.NOT_UP
+
+    async def _hosts(self, host_id: str | None = None) -> tuple[CloudHost, ...]:
+        which = {"id": host_id} if host_id else {"type": "Routing", "hypervisor": "KVM"}
+        try:
+            rows = await self._client.list("listHosts", deadline_s=POLL_S, details="min", **which)
+        except CloudStackError as error:
+            if host_id and error.unknown_id:
+                return ()
+            raise
+        return hosts_from(rows, Remarks())
+
+    async def _servers(self) -> dict[str, str]:
+        """Management server -> when it was started. Not every version says, nor to every key."""
+        if not (await self._capabilities()).management_servers:
+            return {}
+        rows = await self._client.list("listManagementServers")
+        return {text(row, "id"): started for row in rows if (started := text(row, "lastserverstart"))}
+
+    async def _capabilities(self) -> Capabilities:
+        if self._can is None:
+            self._can = capabilities(await read_commands(self._client))
+            log.info("cloudstack", can=self._can)
+        return self._can
+
+    # -- what runs where
+
+    async def disks(self, host: Host) -> DiskList:
+        """See :class:`controller.cloud.base.Cloud`. A host that is none of CloudStack's: as the inventory has it."""
+        found = await self._inventory(host)
+        if found is None:
+            return DiskList(known=False)
+        kept, pools = found
+        try:
+            placement = await self._placement(host.external_id or "", kept)
+        except (CloudUnreadableError, CloudStackError) as error:
+            log.warning("placement cannot be read", host=host.name, error=str(error))
+            return DiskList(known=False)
+        return merged(kept, pools, placement, host_id=host.id, address=host.address)
+
+    async def _placement(self, host_id: str, kept: list[Vm]) -> Placement:
+        on_host = await machines_on(self._client, host_id) if host_id else ()
+        here = {vm.id for vm in on_host}
+        asked = [vm for vm in kept if vm.external_id and vm.external_id not in here]
+        found = await asyncio.gather(*(machine(self._client, vm.kind, machine_id(vm)) for vm in asked))
+        new = here - {machine_id(vm) for vm in kept}
+        volumes = (await volumes_of(self._client, sorted(new))).disks if new else {}
+        return Placement(
+            on_host=on_host,
+            found=dict(zip((machine_id(vm) for vm in asked), found, strict=True)),
+            disks=volumes,
+        )
+
+    async def inventory(self) -> CloudInventory | None:
+        """See :class:`controller.cloud.base.Cloud`."""
+        inventory = await read_inventory(self._client)
+        try:
+            fitness = await read_fitness(self._client, inventory)
+        except CloudStackError as error:
+            raise CloudUnreadableError(str(error)) from error
+        self._can = fitness.capabilities
+        return replace(inventory, warnings=fitness.warnings, restarts_after_s=fitness.restarts_after_s)
+
+    # -- effects
+
+    async def quarantine(self, host: Host) -> EffectResult:
+        """Disabled: then CloudStack neither uses the host nor restarts its machines by itself when it is lost."""
+        try:
+            there = await self._one(host)
+            if there.resource_state == DISABLED:
+                ours = host.id in self._was_enabled
+                return EffectResult(done=True, said="it is disabled already", earlier=ENABLED if ours else "")
+            if there.resource_state != ENABLED:
+                return EffectResult(done=True, said=f"left as it is: {there.resource_state}")
+            self._was_enabled.add(host.id)
+            await self._client.call("updateHost", id=there.id, allocationstate="Disable")
+        except CloudStackError as error:
+            return EffectResult(done=False, said=str(error))
+        return EffectResult(done=True, said="disabled", earlier=ENABLED)
+
+    async def unquarantine(self, host: Host, earlier: str) -> EffectResult:
+        """Enabled again if it was hostfence that disabled it; a host declared degraded is taken back into use."""
+        try:
+            there = await self._one(host)
+            if there.resource_state == DEGRADED:
+                return await self._undegrade(there, earlier)
+            if earlier == ENABLED and there.resource_state == DISABLED:
+                await self._client.call("updateHost", id=there.id, allocationstate="Enable")
+        except CloudStackError as error:
+            return EffectResult(done=False, said=str(error))
+        self._was_enabled.discard(host.id)
+        if earlier == ENABLED and there.resource_state in {DISABLED, ENABLED}:
+            return EffectResult(done=True, said="enabled")
+        return EffectResult(done=True, said=f"left as it was: {there.resource_state}")
+
+    async def _undegrade(self, there: CloudHost, earlier: str) -> EffectResult:
+        """It ends as Enabled; a host that was not so before is disabled again."""
+        job_id = await self._client.start("cancelHostAsDegraded", id=there.id)
+        until = self._boottime() + JOB_S
+        while (job := await self._client.job(job_id)).status is JobStatus.PENDING:
+            if self._boottime() > until:
+                return EffectResult(done=False, said="CloudStack is still taking it back into use")
+            await self._sleep(1.0)
+        if job.status is JobStatus.FAILED:
+            return EffectResult(done=False, said=job.error)
+        if earlier != ENABLED:
+            await self._client.call("updateHost", id=there.id, allocationstate="Disable")
+        return EffectResult(done=True, said="no longer degraded")
+
+    async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
+        """See :class:`controller.cloud.base.Cloud` and :mod:`controller.cloud.cloudstack.release`."""
+        if host.external_id is None:
+            return EffectResult(done=False, said=f"{host.name} has no id of CloudStack's (external_id)")
+        kept = Progress.read(progress)
+        try:
+            async with asyncio.timeout(SLICE_S):
+                can = await self._capabilities()
+                return await Release(self._client, host.external_id, machines, kept, can.degraded).go_on()
+        except (CloudStackError, CloudUnreadableError) as error:
+            trouble = str(error)
+        except TimeoutError:
+            trouble = "CloudStack is slow"
+        return EffectResult(done=False, pending=True, said=trouble, progress=kept.written())
+
+    async def _one(self, host: Host) -> CloudHost:
+        found = await self._hosts(host.external_id or "none")
+        if not found:
+            raise CloudStackError(ErrorKind.REJECTED, "listHosts", f"CloudStack knows no host {host.name}")
+        return found[0]

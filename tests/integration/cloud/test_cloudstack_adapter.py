@@ -1,0 +1,414 @@
+"""The CloudStack adapter against the double: what it says, what it does to a host, and how a release goes."""
+
+from dataclasses import replace
+
+import pytest
+
+from controller.cloud.base import EffectResult
+from controller.domain.evidence import CloudSays
+from controller.domain.model import VmKind
+from tests.fakes.cloudstack.model import Kind, Resource
+from tests.fixtures.a_cloud import a_cloud, their
+
+# -- what it says
+
+
+async def test_an_opinion_is_of_the_newest_poll_and_asked_anew_when_that_is_old() -> None:
+    cloud = a_cloud()
+    await cloud.adapter.poll()
+    asked = cloud.double.count("listHosts")
+    assert await cloud.adapter.says(cloud.host()) is CloudSays.UP
+    assert cloud.double.count("listHosts") == asked
+    cloud.site.kill_host("kvm1")
+    cloud.pass_time(300)
+    assert await cloud.adapter.says(cloud.host()) is CloudSays.NOT_UP
+    cloud.double.trouble.error(503, "down", times=None)
+    assert await cloud.adapter.says(cloud.host()) is CloudSays.UNREACHABLE
+
+
+async def test_a_host_that_is_none_of_the_clouds_has_no_opinion() -> None:
+    cloud = a_cloud()
+    assert await cloud.adapter.says(replace(cloud.host(), external_id=None)) is CloudSays.NONE
+
+
+async def test_one_that_the_cloud_does_not_know_any_more_is_not_up() -> None:
+    cloud = a_cloud()
+    gone = cloud.host()
+    cloud.site.remove_host("kvm1")
+    await cloud.adapter.poll()
+    assert await cloud.adapter.says(gone) is CloudSays.NOT_UP
+    cloud.time.advance(60)
+    assert await cloud.adapter.says(gone) is CloudSays.NOT_UP
+
+
+async def test_after_a_restart_of_the_management_server_it_says_nothing_of_hosts_for_a_while() -> None:
+    cloud = a_cloud()
+    assert (await cloud.adapter.poll()).known
+    cloud.time.advance(10)
+    cloud.site.restart_management_server()
+    cloud.time.advance(10)
+    seen = await cloud.adapter.poll()
+    assert (seen.known, seen.hosts) == (False, ())
+    assert "restarted" in seen.trouble
+    assert await cloud.adapter.says(cloud.host()) is CloudSays.UNREACHABLE
+    cloud.pass_time(240)
+    assert (await cloud.adapter.poll()).known
+    assert await cloud.adapter.says(cloud.host()) is CloudSays.UP
+
+
+async def test_old_versions_that_do_not_tell_of_a_restart_show_it_by_everybody_leaving_at_once() -> None:
+    cloud = a_cloud("old")
+    assert (await cloud.adapter.poll()).known
+    cloud.site.restart_management_server()
+    cloud.time.advance(5)
+    seen = await cloud.adapter.poll()
+    assert not seen.known
+    assert "at once" in seen.trouble
+
+
+async def test_one_of_three_that_is_lost_is_lost() -> None:
+    cloud = a_cloud()
+    await cloud.adapter.poll()
+    cloud.site.kill_host("kvm1")
+    cloud.pass_time(300)
+    seen = await cloud.adapter.poll()
+    assert seen.known
+    assert {h.name: h.up for h in seen.hosts} == {"kvm1": False, "kvm2": True, "kvm3": True}
+
+
+async def test_a_cloud_that_does_not_answer_is_no_poll() -> None:
+    cloud = a_cloud()
+    cloud.double.trouble.html(times=None)
+    seen = await cloud.adapter.poll()
+    assert not seen.known
+    assert seen.trouble
+
+
+# -- what runs where
+
+
+async def test_machines_of_every_kind_are_on_the_host_with_their_disks() -> None:
+    cloud = a_cloud()
+    for kind in (Kind.USER, Kind.ROUTER, Kind.STORAGE_VM):
+        cloud.add(f"a-{kind}", kind=kind)
+    cloud.add("in-a-project", project="p1")
+    cloud.add("started-since", known=False)
+    cloud.add("not-here", on="kvm2")
+    disks = await cloud.adapter.disks(cloud.host())
+    names = {"a-" + Kind.USER, "a-" + Kind.ROUTER, "a-" + Kind.STORAGE_VM, "in-a-project", "started-since"}
+    assert disks.known
+    assert set(disks.vms) == names
+    assert {t.vm_name for t in disks.targets} == names
+    assert disks.elsewhere == disks.uncheckable == ()
+    root = cloud.pools()[0].root
+    assert all(t.path.startswith(f"{root}/") and t.pool_root == root for t in disks.targets)
+    assert disks.cloud_heartbeats == (f"{root}/KVMHA/hb-{cloud.host().address}",)
+
+
+async def test_a_machine_that_the_cloud_runs_elsewhere_now_leaves_the_evidence_and_is_named() -> None:
+    cloud = a_cloud()
+    cloud.add("stays")
+    cloud.add("moved")
+    cloud.site.place("moved", "kvm2")
+    disks = await cloud.adapter.disks(cloud.host())
+    assert disks.elsewhere == ("moved",)
+    assert [t.vm_name for t in disks.targets] == ["stays"]
+    assert set(disks.vms) == {"stays", "moved"}
+
+
+async def test_vm_ha_that_was_quicker_than_any_poll_is_seen_by_what_our_inventory_kept() -> None:
+    """CloudStack: Up to Down, and its HA machines started elsewhere in the same breath."""
+    cloud = a_cloud()
+    cloud.add("web", ha=True)
+    cloud.add("db", ha=False)
+    cloud.site.kill_host("kvm1")
+    cloud.pass_time(400)
+    disks = await cloud.adapter.disks(cloud.host())
+    assert disks.elsewhere == ("web",)
+    assert set(disks.vms) == {"web", "db"}
+    assert [t.vm_name for t in disks.targets] == ["db"]
+
+
+async def test_a_machine_that_is_no_more_is_no_evidence() -> None:
+    cloud = a_cloud()
+    there = cloud.add("gone")
+    cloud.add("stays")
+    del cloud.site.vms[there.id]
+    disks = await cloud.adapter.disks(cloud.host())
+    assert disks.vms == ("stays",)
+    assert disks.elsewhere == ()
+
+
+async def test_half_a_migration_leaves_the_evidence_of_the_old_host() -> None:
+    """Both may write to the disk: what moves there is nobody's sign of life."""
+    cloud = a_cloud()
+    cloud.add("moving")
+    cloud.site.begin_migration("moving", "kvm2", 600)
+    assert (await cloud.adapter.disks(cloud.host())).elsewhere == ("moving",)
+
+
+@pytest.mark.parametrize("command", ["listVirtualMachines", "listRouters", "listSystemVms"])
+async def test_what_cannot_be_read_is_unknown_and_never_nothing(command: str) -> None:
+    cloud = a_cloud()
+    cloud.add("web")
+    cloud.double.trouble.error(500, "no", command, times=None)
+    assert not (await cloud.adapter.disks(cloud.host())).known
+
+
+async def test_our_own_inventory_must_be_readable_too() -> None:
+    cloud = a_cloud()
+    cloud.unreadable = True
+    assert not (await cloud.adapter.disks(cloud.host())).known
+
+
+# -- quarantine
+
+
+async def test_quarantine_keeps_cloudstack_from_starting_the_machines_by_itself() -> None:
+    cloud = a_cloud()
+    cloud.add("web")
+    await cloud.dead()
+    assert their(cloud).resource_state is Resource.DISABLED
+    assert cloud.where("web") == "kvm1"
+
+
+async def test_what_was_found_enabled_is_enabled_again_and_nothing_else_is() -> None:
+    cloud = a_cloud()
+    done = await cloud.adapter.quarantine(cloud.host())
+    assert (done.done, done.earlier) == (True, "Enabled")
+    assert (await cloud.adapter.unquarantine(cloud.host(), done.earlier)).done
+    assert their(cloud).resource_state is Resource.ENABLED
+
+    cloud.site.enable("kvm2", "Disabled")
+    done = await cloud.adapter.quarantine(cloud.host("kvm2"))
+    assert (done.done, done.earlier) == (True, "")
+    assert (await cloud.adapter.unquarantine(cloud.host("kvm2"), done.earlier)).done
+    assert their(cloud, "kvm2").resource_state is Resource.DISABLED
+
+
+async def test_an_answer_that_was_lost_leaves_what_is_to_be_restored() -> None:
+    cloud = a_cloud()
+    cloud.double.trouble.cut("updateHost", does=True)
+    assert not (await cloud.adapter.quarantine(cloud.host())).done
+    again = await cloud.adapter.quarantine(cloud.host())
+    assert (again.done, again.earlier) == (True, "Enabled")
+
+
+async def test_a_host_in_maintenance_is_left_as_it_is() -> None:
+    cloud = a_cloud()
+    cloud.site.enable("kvm1", "Maintenance")
+    done = await cloud.adapter.quarantine(cloud.host())
+    assert (done.done, done.earlier) == (True, "")
+    assert their(cloud).resource_state is Resource.MAINTENANCE
+
+
+@pytest.mark.parametrize("profile", ["current", "old"])
+async def test_a_host_that_returns_is_in_use_again(profile: str) -> None:
+    cloud = a_cloud(profile)
+    cloud.add("web")
+    await cloud.dead()
+    assert (await cloud.release())[-1].done
+    cloud.site.agent_back("kvm1")
+    cloud.pass_time(60)
+    assert (await cloud.adapter.unquarantine(cloud.host(), "Enabled")).done
+    assert their(cloud).resource_state is Resource.ENABLED
+    assert (await cloud.adapter.unquarantine(cloud.host(), "Enabled")).done
+
+
+async def test_a_host_that_was_disabled_before_its_fence_is_disabled_after_its_return() -> None:
+    cloud = a_cloud()
+    cloud.add("web")
+    cloud.site.enable("kvm1", "Disabled")
+    await cloud.dead()
+    assert (await cloud.release())[-1].done
+    assert their(cloud).resource_state is Resource.DEGRADED
+    cloud.site.agent_back("kvm1")
+    assert (await cloud.adapter.unquarantine(cloud.host(), "")).done
+    assert their(cloud).resource_state is Resource.DISABLED
+
+
+# -- release
+
+
+@pytest.mark.parametrize("profile", ["current", "old"])
+async def test_every_machine_with_ha_runs_elsewhere_and_the_others_are_named(profile: str) -> None:
+    cloud = a_cloud(profile)
+    for number in range(12):
+        cloud.add(f"web{number}")
+    cloud.add("router", kind=Kind.ROUTER, ha=False)
+    cloud.add("proxy", kind=Kind.CONSOLE_PROXY, ha=False)
+    cloud.add("in-a-project", project="p1")
+    cloud.add("plain", ha=False)
+    await cloud.dead()
+    results = await cloud.release()
+    assert results[-1].done
+    assert results[-1].not_started == ("plain (not HA-enabled)",)
+    assert {cloud.where(f"web{n}") for n in range(12)} <= {"kvm2", "kvm3"}
+    assert {cloud.where(n) for n in ("router", "proxy", "in-a-project")} <= {"kvm2", "kvm3"}
+    assert cloud.where("plain") == "Stopped"
+    assert cloud.site.two_writers() == []
+    way = "stopVirtualMachine" if profile == "old" else "declareHostAsDegraded"
+    assert cloud.double.count(way) > 0
+
+
+async def test_nothing_is_done_before_it_was_said_what_will_run_elsewhere() -> None:
+    """A crash right after must not take a machine's first write on its new host for life of the old one."""
+    cloud = a_cloud()
+    there = cloud.add("web")
+    await cloud.dead()
+    before = len(cloud.double.requests)
+    first = await cloud.adapter.release(cloud.host(), cloud.machines(), {})
+    assert (first.done, first.pending, first.begun) == (False, True, (there.id,))
+    assert all(r.command.startswith(("list", "query")) for r in cloud.double.requests[before:])
+
+
+@pytest.mark.parametrize("profile", ["current", "old"])
+async def test_a_controller_that_dies_at_any_step_is_followed_by_one_that_goes_on(profile: str) -> None:
+    """Every call gets what the first call left, as if nothing since had been stored."""
+    cloud = a_cloud(profile)
+    for number in range(4):
+        cloud.add(f"web{number}")
+    await cloud.dead()
+    first = await cloud.adapter.release(cloud.host(), cloud.machines(), {})
+    for _ in range(100):
+        result = await cloud.adapter.release(cloud.host(), cloud.machines(), dict(first.progress))
+        if not result.pending:
+            break
+        cloud.pass_time(2, every=1.0)
+    assert {cloud.where(f"web{n}") for n in range(4)} <= {"kvm2", "kvm3"}
+    assert cloud.site.two_writers() == []
+
+
+async def test_degraded_that_is_refused_is_done_machine_by_machine() -> None:
+    cloud = a_cloud()
+    cloud.add("web")
+    await cloud.dead()
+    cloud.double.trouble.failed_job("declareHostAsDegraded", "no")
+    results = await cloud.release()
+    assert results[-1].done
+    assert cloud.where("web") in {"kvm2", "kvm3"}
+    assert cloud.double.count("stopVirtualMachine") == 1
+
+
+async def test_where_cloudstack_restarts_nothing_by_itself_hostfence_does() -> None:
+    """``vm.ha.enabled=false`` may stop the restarts of a degraded host's machines, too."""
+    cloud = a_cloud()
+    cloud.add("web")
+    cloud.site.settings["vm.ha.enabled"] = "false"
+    await cloud.dead()
+    results = await cloud.release()
+    assert results[-1].done
+    assert results[-1].not_started == ()
+    assert cloud.where("web") in {"kvm2", "kvm3"}
+
+
+@pytest.mark.parametrize("command", ["stopVirtualMachine", "startVirtualMachine"])
+@pytest.mark.parametrize("trouble", ["failed", "lost"])
+async def test_a_job_that_fails_or_is_forgotten_half_way_is_asked_for_again(command: str, trouble: str) -> None:
+    cloud = a_cloud("old")
+    cloud.add("web")
+    cloud.add("db")
+    await cloud.dead()
+    {"failed": cloud.double.trouble.failed_job, "lost": cloud.double.trouble.lost_job}[trouble](command)
+    assert (await cloud.release())[-1].done
+    assert {cloud.where("web"), cloud.where("db")} <= {"kvm2", "kvm3"}
+
+
+async def test_a_machine_that_will_not_start_is_named_with_cloudstacks_own_words() -> None:
+    cloud = a_cloud("old")
+    cloud.add("web")
+    cloud.add("sick").will_not_start = "Insufficient capacity"
+    await cloud.dead()
+    last = (await cloud.release())[-1]
+    assert last.done
+    assert len(last.not_started) == 1
+    assert last.not_started[0].startswith("sick (")
+    assert "Insufficient capacity" in last.not_started[0]
+    assert cloud.where("web") in {"kvm2", "kvm3"}
+
+
+async def test_one_that_cloudstack_leaves_running_there_is_stopped() -> None:
+    cloud = a_cloud()
+    cloud.add("web")
+    cloud.add("left").left_running = True
+    await cloud.dead()
+    assert (await cloud.release())[-1].done
+    assert {cloud.where("web"), cloud.where("left")} <= {"kvm2", "kvm3"}
+
+
+async def test_one_that_cannot_be_stopped_is_no_release() -> None:
+    cloud = a_cloud("old")
+    cloud.add("web")
+    cloud.add("stuck")
+    await cloud.dead()
+    for _ in range(50):
+        cloud.double.trouble.failed_job("stopVirtualMachine", "Failed to stop vm")
+    last = (await cloud.release())[-1]
+    assert not last.done
+    assert "still Running there" in last.said
+    assert "Failed to stop vm" in last.said
+
+
+@pytest.mark.parametrize("profile", ["current", "old"])
+async def test_an_api_that_is_down_for_ten_minutes_in_the_middle_delays_and_loses_nothing(profile: str) -> None:
+    cloud = a_cloud(profile)
+    for number in range(3):
+        cloud.add(f"web{number}")
+    await cloud.dead()
+    result = EffectResult(done=False, pending=True)
+    for call in range(400):
+        if call == 2:
+            cloud.site.api_down(600)
+        result = await cloud.adapter.release(cloud.host(), cloud.machines(), result.progress)
+        if not result.pending:
+            break
+        cloud.pass_time(2, every=1.0)
+    assert result.done
+    assert {cloud.where(f"web{n}") for n in range(3)} <= {"kvm2", "kvm3"}
+
+
+async def test_what_cloudstack_started_by_itself_first_is_left_running() -> None:
+    cloud = a_cloud("old")
+    cloud.add("web")
+    cloud.add("plain", ha=False)
+    cloud.site.kill_host("kvm1")
+    cloud.pass_time(400)
+    assert cloud.where("web") in {"kvm2", "kvm3"}
+    results = await cloud.release()
+    assert results[-1].done
+    assert results[-1].not_started == ("plain (not HA-enabled)",)
+    assert cloud.double.count("stopVirtualMachine") == 0
+
+
+async def test_machines_that_only_cloudstack_knows_of_are_released_with_the_others() -> None:
+    cloud = a_cloud("old")
+    cloud.add("web")
+    new = cloud.add("started-since", known=False)
+    await cloud.dead()
+    results = await cloud.release()
+    assert new.id in results[0].begun
+    assert results[-1].done
+    assert cloud.where("started-since") in {"kvm2", "kvm3"}
+
+
+async def test_a_host_without_cloudstacks_id_is_refused_in_words() -> None:
+    cloud = a_cloud()
+    result = await cloud.adapter.release(replace(cloud.host(), external_id=None), (), {})
+    assert not result.done
+    assert "external_id" in result.said
+
+
+# -- everything
+
+
+async def test_the_inventory_says_what_is_wrong_with_the_cloud_for_fencing() -> None:
+    cloud = a_cloud()
+    cloud.add("web")
+    their(cloud, "kvm2").host_ha = True
+    inventory = await cloud.adapter.inventory()
+    assert inventory is not None
+    assert {h.name for h in inventory.hosts} == {"kvm1", "kvm2", "kvm3"}
+    assert [vm.kind for vm in inventory.vms] == [VmKind.USER]
+    assert inventory.restarts_after_s == 90
+    assert any("VM-HA" in w for w in inventory.warnings)
+    assert any("kvm2" in w and "Host HA" in w for w in inventory.warnings)
