@@ -79,11 +79,9 @@ class Clockwork:
 
         def conclude() -> None:
             # The resource state is not looked at again: disabling the host now is too late.
-            if not host.investigating:
+            if not host.investigating:  # it has connected meanwhile
                 return
             host.investigating = False
-            if host.agent_alive:
-                return
             stale = host.nfs_heartbeat_stale if host.nfs_heartbeat_stale is not None else not host.really_alive
             if host.undecided:
                 self.lose(host, Status.ALERT, "Host in ALERT state")

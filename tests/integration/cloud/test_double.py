@@ -214,6 +214,7 @@ def test_projects_routers_and_system_machines_are_asked_for_on_their_own(double:
     site.add_vm("own", host, pools)
     site.add_vm("other", host, pools, account="bob")
     site.add_vm("project", host, pools, project="p1")
+    site.add_vm("second", host, pools, project="p2")
     site.add_vm("router", host, pools, kind=Kind.ROUTER)
     site.add_vm("proxy", host, pools, kind=Kind.CONSOLE_PROXY)
     cs = client(double)
@@ -223,11 +224,13 @@ def test_projects_routers_and_system_machines_are_asked_for_on_their_own(double:
 
     assert names("virtualmachine", cs.listVirtualMachines()) == {"own"}
     assert names("virtualmachine", cs.listVirtualMachines(listall=True, hostid=host.id)) == {"own", "other"}
-    assert names("virtualmachine", cs.listVirtualMachines(listall=True, projectid="-1")) == {"project"}
+    assert names("virtualmachine", cs.listVirtualMachines(listall=True, projectid="-1")) == {"project", "second"}
+    one = site.vm("second").project_id
+    assert names("virtualmachine", cs.listVirtualMachines(listall=True, projectid=one)) == {"second"}
     assert names("router", cs.listRouters(listall=True, hostid=host.id)) == {site.vm("router").instance_name}
     assert names("systemvm", cs.listSystemVms(hostid=host.id)) == {site.vm("proxy").instance_name}
     assert cs.listVolumes(listall=True)["count"] == 2
-    assert cs.listVolumes(listall=True, projectid="-1")["count"] == 1
+    assert cs.listVolumes(listall=True, projectid="-1")["count"] == 2
     assert cs.listVolumes(listall=True, listsystemvms=True)["count"] == 4
     assert cs.listVirtualMachines(listall=True, hostid=site.host("kvm2").id) == {}
 

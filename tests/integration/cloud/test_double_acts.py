@@ -147,6 +147,16 @@ def test_stop_and_start_machine_by_machine(cloud: Cloud) -> None:
     assert cloud.job("stopVirtualMachine", forced="true", **cloud.ids("ha"))["jobstatus"] == 1
 
 
+def test_nothing_starts_on_a_host_that_is_disabled(cloud: Cloud) -> None:
+    cloud.site.halt("ha")
+    for name in ("kvm1", "kvm2", "kvm3"):
+        cloud.ask("updateHost", allocationstate="Disable", **cloud.ids(name))
+
+    assert cloud.job("startVirtualMachine", **cloud.ids("ha"))["jobresult"]["errorcode"] == 533
+    cloud.ask("updateHost", allocationstate="Enable", **cloud.ids("kvm3"))
+    assert cloud.job("startVirtualMachine", **cloud.ids("ha"))["jobresult"]["virtualmachine"]["hostname"] == "kvm3"
+
+
 def test_a_machine_on_local_storage_starts_nowhere_else(cloud: Cloud) -> None:
     local = cloud.site.add_pool("local1", cloud.site.host("kvm1"), type="Filesystem")
     cloud.site.add_vm("local", cloud.site.host("kvm1"), [local])

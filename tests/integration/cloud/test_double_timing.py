@@ -135,6 +135,16 @@ def test_an_agent_that_is_back_before_the_time_out_was_never_gone(cloud: Cloud) 
     assert cloud.ask("listAlerts") == {}
 
 
+def test_an_agent_that_is_back_during_the_investigation_stays_up(cloud: Cloud) -> None:
+    cloud.site.silence_agent("kvm1", heartbeat_stale=True)
+    cloud.time.advance(185)
+    cloud.site.agent_back("kvm1")
+    cloud.time.advance(600)
+
+    assert cloud.state() == "Up"
+    assert cloud.site.writers("ha") == ("kvm1",)
+
+
 def test_a_restart_of_the_management_server_disconnects_every_host_for_a_while(cloud: Cloud) -> None:
     cloud.time.advance(100)
     cloud.site.restart_management_server()
