@@ -215,9 +215,8 @@ class CloudStackClient:
             finally:
                 await response.aclose()
         except (httpx.HTTPError, OSError, UnicodeError) as error:  # the last two: a name that no resolver takes
-            sent = progress.sent and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
             said = self._redact.tell(in_words(error))
-            raise CloudStackError(ErrorKind.UNREACHABLE, command, said, sent=sent) from error
+            raise CloudStackError(ErrorKind.UNREACHABLE, command, said, sent=progress.sent) from error
         finally:
             if progress.raw is not None:
                 await progress.raw.aclose()

@@ -65,8 +65,7 @@ class CloudStackError(Exception):
     @property
     def unavailable(self) -> bool:
         """CloudStack does not have the command, or the key may not call it: it says the same of both."""
-        told = self.code == 401 and is_about_the_command(self.said)
-        return self.kind is ErrorKind.REJECTED and (told or self.code == 432)
+        return self.kind is ErrorKind.REJECTED and (self.code == 432 or is_about_the_command(self.said))
 
     @property
     def unknown_id(self) -> bool:

@@ -122,12 +122,12 @@ async def test_a_job_from_start_to_end(cloud: CloudStackDouble, client: CloudSta
 
 
 async def test_a_job_that_fails_says_why(cloud: CloudStackDouble, client: CloudStackClient, time: ManualTime) -> None:
-    cloud.trouble.failed_job("stopVirtualMachine", "Resource [Host:1] is unreachable")
+    cloud.trouble.failed_job("stopVirtualMachine", f"Resource [Host:1] is unreachable\nfor {cloud.key}")
     vm = cloud.site.add_vm("vm1", cloud.site.host("kvm1"))
     job_id = await client.start("stopVirtualMachine", id=vm.id, forced=True)
     time.advance(60)
     job = await client.job(job_id)
-    assert (job.status, job.error) == (JobStatus.FAILED, "Resource [Host:1] is unreachable")
+    assert (job.status, job.error) == (JobStatus.FAILED, "Resource [Host:1] is unreachable for ***")
 
 
 async def test_a_job_that_cloudstack_has_forgotten(cloud: CloudStackDouble, client: CloudStackClient) -> None:
@@ -329,5 +329,7 @@ async def test_in_process(pauses: list[float]) -> None:
     double.trouble.cut()
     assert len(await client.list("listHosts")) == 1
     double.trouble.cut()
-    assert (await error_of(client, "updateHost", id="x")).sent  # nobody knows: said as the worse of both
+    error = await error_of(client, "updateHost", id="x")
+    assert (error.kind, error.sent) == (ErrorKind.UNREACHABLE, True)  # nobody knows: the worse of both
+    assert double.count("updateHost") == 1
     await client.aclose()

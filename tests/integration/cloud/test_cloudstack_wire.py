@@ -23,7 +23,7 @@ from tests.fixtures.agents import free_port
 from tests.fixtures.authority import Authority
 from tests.fixtures.mail_server import silent_server
 
-KEY, SECRET = "key-of+the/test", "secret-of+the/test="
+KEY, SECRET = "Key-Of+the/test", "Secret-Of+the/test="
 EMPTY = b'{"listhostsresponse":{}}'
 Make = Callable[..., CloudStackClient]
 Say = Callable[[asyncio.StreamWriter, bytes], Awaitable[None]]
@@ -183,6 +183,24 @@ async def test_only_so_many_requests_run(make: Make) -> None:
         assert server.connections == 3  # kept and used again
 
 
+async def test_a_long_list_leaves_turns_to_others(make: Make) -> None:
+    running = most = 0
+
+    async def page(writer: asyncio.StreamWriter, request: bytes) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.01)
+        running -= 1
+        number = int(request.partition(b"&page=")[2].partition(b"&")[0])
+        rows = [{"id": f"{number}-{row}"} for row in range(500)]
+        writer.write(reply(json.dumps({"listhostsresponse": {"count": 5000, "host": rows}}).encode()))
+
+    async with Server(page).running() as server:
+        assert len(await make(server.port, at_once=4).list("listHosts")) == 5000
+    assert most == 2
+
+
 async def test_a_call_that_gets_no_turn_was_not_sent(make: Make) -> None:
     async with silent_server() as port:
         client = make(port, at_once=1)
@@ -249,6 +267,15 @@ async def test_a_redirect_is_not_followed(make: Make, pauses: list[float]) -> No
     assert "not followed" in error.said
     assert other.requests == []
     assert pauses == []
+
+
+async def test_the_form_says_how_its_letters_are_written(make: Make) -> None:
+    # Old Tomcats take a form for ISO 8859-1 otherwise, and compute another signature.
+    async with Server(reply()).running() as server:
+        await make(server.port).call("listHosts", name="Zürich")
+    head, _, form = server.requests[0].partition(b"\r\n\r\n")
+    assert b"content-type: application/x-www-form-urlencoded; charset=utf-8" in head.lower()
+    assert b"&name=Z%C3%BCrich&" in form
 
 
 async def test_no_cookie_is_kept(make: Make) -> None:

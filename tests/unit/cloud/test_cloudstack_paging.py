@@ -81,6 +81,12 @@ async def test_a_list_that_changes_meanwhile_is_read_again(change: Change) -> No
     assert await shelf.read() == shelf.rows
 
 
+async def test_one_more_behind_full_pages_is_noticed() -> None:
+    shelf = Shelf(1500)
+    shelf.after = {1: lambda one: one.rows.append({"id": "new"})}
+    assert (await shelf.read())[-1] == {"id": "new"}
+
+
 async def test_a_list_that_never_stands_still_is_no_list() -> None:
     shelf = Shelf(1203)
     shelf.after = dict.fromkeys(range(1, 50), lambda one: one.rows.pop(0))
@@ -89,6 +95,17 @@ async def test_a_list_that_never_stands_still_is_no_list() -> None:
     assert caught.value.kind is ErrorKind.MALFORMED
     assert caught.value.__cause__ is not None
     assert len(shelf.asked) <= 6
+
+
+async def test_a_page_that_is_short_by_one_is_noticed() -> None:
+    shelf = Shelf(1203)
+
+    async def page(number: int, size: int) -> dict[str, Any]:
+        payload = await shelf.page(number, size)
+        return {**payload, "host": payload["host"][1:]} if number == 2 else payload
+
+    with pytest.raises(CloudStackError, match="499 items on page 2"):
+        await all_pages("listHosts", page, at_once=1)
 
 
 async def test_an_item_that_a_page_names_twice_comes_once() -> None:
