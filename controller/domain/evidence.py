@@ -157,7 +157,13 @@ class DiskList:
 
     def without(self, vm_ids: Collection[str]) -> "DiskList":
         """The same list, but the disks of these VMs are no evidence any more: others may write to them now."""
-        return replace(self, targets=tuple(t for t in self.targets if t.vm_id not in vm_ids))
+        names = {machine.name for machine in self.machines if machine.id in vm_ids}
+        return replace(
+            self,
+            targets=tuple(t for t in self.targets if t.vm_id not in vm_ids),
+            uncheckable=tuple(name for name in self.uncheckable if name not in names),
+            elsewhere=tuple(name for name in self.elsewhere if name not in names),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

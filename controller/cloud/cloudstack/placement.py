@@ -40,7 +40,6 @@ def merged(kept: Iterable[Vm], pools: list[Pool], placement: Placement, *, host_
     names = {machine.name for machine in everything.machines if machine.id in elsewhere}
     return replace(
         left,
-        uncheckable=tuple(name for name in left.uncheckable if name not in names),
         elsewhere=tuple(sorted(names)),
         cloud_heartbeats=tuple(f"{root}/KVMHA/hb-{address}" for root in left.pool_roots),
     )
