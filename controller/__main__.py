@@ -96,6 +96,7 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             clock=house.clock,
             operations=house.operator,
             device_rules=house.device_rules,
+            sights=house.world.sights,
             version=version("hostfence"),
         )
     )

@@ -15,6 +15,7 @@ class Mount:
     point: str
     fs_type: str
     options: str
+    source: str = ""
 
     @property
     def refused_because(self) -> str:
@@ -49,13 +50,19 @@ def below(root: str, mounts: dict[str, Mount]) -> list[str]:
 def _parse(line: str) -> Mount:
     left, _, right = line.partition(" - ")
     fields = left.split(" ")
-    fs_type, _source, super_options = [*right.split(" "), "", ""][:3]
+    fs_type, source, super_options = [*right.split(" "), "", ""][:3]
     return Mount(
         mount_id=int(fields[0]),
         point=_unescape(fields[4]),
         fs_type=fs_type,
-        options=f"{fields[5]},{super_options}",
+        options=_printable(f"{fields[5]},{super_options}"),
+        source=_printable(_unescape(source)),
     )
+
+
+def _printable(text: str) -> str:
+    """Fit for JSON: bytes that are no text become question marks."""
+    return text.encode(errors="replace").decode()
 
 
 def _unescape(text: str) -> str:

@@ -94,6 +94,7 @@ class PoolTrack:
     detail: str = "not looked at yet"
     fs_type: str = ""
     options: str = ""
+    source: str = ""
     tracks: dict[str, Track] = field(default_factory=dict)
 
     @property
@@ -103,7 +104,8 @@ class PoolTrack:
 
     def mounted(self, mount: Mount | None) -> None:
         """Remember what the kernel says is mounted there: known of a pool that hangs or is refused, too."""
-        self.fs_type, self.options = (mount.fs_type, mount.options) if mount else ("", "")
+        known = (mount.fs_type, mount.options, mount.source) if mount else ("", "", "")
+        self.fs_type, self.options, self.source = known
 
     def add(self, samples: Iterable[Sample]) -> None:
         """Take a successful look at the pool into account."""
@@ -135,6 +137,7 @@ class PoolTrack:
             detail=self.detail,
             fs_type=self.fs_type,
             mount_options=self.options,
+            mount_source=self.source,
             own=self._sight(own, now) if own else None,
             others=others,
         )

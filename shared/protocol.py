@@ -117,6 +117,7 @@ class PoolSight(Wire):
     detail: str = ""
     fs_type: str = ""
     mount_options: str = ""
+    mount_source: str = ""
     own: HeartbeatSight | None = None
     others: dict[str, HeartbeatSight] = Field(default_factory=dict)
 

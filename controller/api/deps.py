@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
@@ -10,12 +10,14 @@ from fastapi import Depends, FastAPI, Request
 from controller.db.store import Clock, Store
 from controller.services.device_rules import DeviceRules
 from controller.services.operations import Operations
+from controller.services.sights import Sights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps:
     """The ports and the few facts of configuration that the API shows or checks with.
 
+    ``sights``: what the engine of this process was last told by each agent.
     ``lifespan``: what starts and stops with the application (engine, notifier, database).
     """
 
@@ -24,6 +26,7 @@ class Deps:
     operations: Operations
     device_rules: DeviceRules
     version: str
+    sights: Sights = field(default_factory=Sights)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
 

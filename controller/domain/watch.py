@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from controller.domain.evidence import Beat
 from controller.domain.policy import Policy
 from controller.domain.reasons import Reason
-from shared.enums import Reach
+from shared.enums import Reach, ReadingCode
 
 BEATS_MISSED = 3
 """A heartbeat that has been still for longer than this many of its intervals is not said to move, though it may yet."""
@@ -19,13 +19,20 @@ BEATS_MISSED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSeen:
-    """One pool in one agent's watch answer: its own heartbeat and those of all others it samples, by host id."""
+    """One pool in one agent's watch answer: its own heartbeat and those of all others it samples, by host id.
+
+    ``code``: why it is not readable. What is mounted there is empty where the agent does not tell.
+    """
 
     root: str
     readable: bool
     own: Beat | None = None
     others: dict[str, Beat] = field(default_factory=dict)
     detail: str = ""
+    code: ReadingCode | None = None
+    fs_type: str = ""
+    mount_options: str = ""
+    mount_source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ class Watcher:
         self.tracks = {h.id: self.tracks[h.id] for h in watched if h.id in self.tracks}
         seen = await asyncio.gather(*(self._ask(h) for h in watched))
         at = self.world.clock.boottime()
+        self.world.sights.keep(seen, at=roster.now)
         self._judge_isolation(roster, seen)
         self.polled = True
         policies = await self._policies(roster, zip(watched, seen, strict=True))

@@ -44,6 +44,10 @@ def seen_of(host_id: str, answer: WatchAnswer) -> Seen:
                 own=_beat(pool.own),
                 others={h: beat for h, sight in pool.others.items() if (beat := _beat(sight)) is not None},
                 detail=pool.detail,
+                code=_code(pool),
+                fs_type=pool.fs_type,
+                mount_options=pool.mount_options,
+                mount_source=pool.mount_source,
             )
             for pool in answer.pools
         ),
@@ -84,14 +88,18 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _pool(pool: PoolSight, subject_id: str) -> PoolView:
-    readable = pool.status is ReadingStatus.OK
     return PoolView(
         root=pool.root,
-        code=None if readable else pool.code or ReadingCode.OTHER,
+        code=_code(pool),
         detail=pool.detail,
         own=_beat(pool.own),
         subject=_beat(pool.others.get(subject_id)),
     )
+
+
+def _code(pool: PoolSight) -> ReadingCode | None:
+    """Why nothing in the pool is known; None where it is readable."""
+    return None if pool.status is ReadingStatus.OK else pool.code or ReadingCode.OTHER
 
 
 def _beat(sight: HeartbeatSight | None) -> Beat | None:

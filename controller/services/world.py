@@ -12,6 +12,7 @@ from controller.db.store import Clock, Store
 from controller.domain.policy import BmcSettings
 from controller.power.devices import PowerDevices
 from controller.probing.base import Probing
+from controller.services.sights import Sights
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class World:
     new_id: Callable[[], str]
     controller_id: str
     isolation: Isolation = field(default_factory=Isolation)
+    sights: Sights = field(default_factory=Sights)
     keepsake: Keepsake = field(default_factory=ProcessMemory)
     driver_proves: Callable[[BmcSettings], bool] = lambda _device: True
     """False for devices whose driver cannot read their power state, or that this controller has no driver for."""

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body
 from controller.api.auth import Admin, Operator, Viewer
 from controller.api.deps import Ports
 from controller.api.schemas.inventory import HostDetail, HostIn, HostOut, HostPatch, HostWithToken, VmBody, VmIn, VmOut
-from controller.services import hosts, vms
+from controller.services import hosts, sights, vms
 
 router = APIRouter(prefix="/hosts", tags=["hosts"])
 
@@ -28,9 +28,10 @@ async def create_host(ports: Ports, caller: Admin, body: HostIn) -> HostWithToke
 
 @router.get("/{host}")
 async def get_host(ports: Ports, caller: Viewer, host: str) -> HostDetail:
-    """One host and what is remembered of it."""
+    """One host, what is remembered of it, and what its agent says of its storage."""
     del caller
-    return HostDetail.of(*await hosts.host_with_health(ports.store, host))
+    found, health = await hosts.host_with_health(ports.store, host)
+    return HostDetail.of(found, health, await sights.storage_of(ports.store, ports.sights, found))
 
 
 @router.patch("/{host}")

@@ -6,12 +6,15 @@ from typing import Annotated, cast
 from pydantic import Field, StrictBool, StrictInt
 
 from controller.api.schemas.base import Answer, Body, Name, Text
-from controller.domain.model import Health, Host, PoolKind, VmKind
+from controller.domain.model import Health, Host, PoolKind, Severity, VmKind
+from controller.domain.mounts import MountCode
 from controller.domain.power import PowerCode
 from controller.services.clusters import ClusterChanges
 from controller.services.hosts import HostChanges, NewHost
 from controller.services.pools import NewPool, PoolChanges
+from controller.services.sights import Storage
 from controller.services.vms import NewDisk, NewVm
+from shared.enums import ReadingCode
 
 Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 
@@ -124,16 +127,44 @@ class HealthOut(Answer):
     quarantined_by: str
 
 
+class MountNoteOut(Answer):
+    """What is worth knowing of a pool's mount; ``code`` for programs."""
+
+    code: MountCode
+    severity: Severity
+    text: str
+
+
+class MountOut(Answer):
+    """One pool as the host's agent has it. ``code`` and ``detail``: why it cannot be read, empty where it can."""
+
+    root: str
+    code: ReadingCode | None
+    detail: str
+    fs_type: str
+    options: str
+    source: str
+    notes: list[MountNoteOut]
+
+
+class StorageOut(Answer):
+    """All pools by the newest answer of the agent to this controller; ``seen_at`` is null before the first one."""
+
+    seen_at: datetime | None
+    pools: list[MountOut]
+
+
 class HostDetail(HostOut):
-    """A host with its health."""
+    """A host with its health and its storage."""
 
     health: HealthOut
+    storage: StorageOut
 
     @classmethod
-    def of(cls, host: Host, health: Health) -> "HostDetail":
-        """Both in one answer."""
+    def of(cls, host: Host, health: Health, storage: Storage) -> "HostDetail":
+        """All in one answer."""
         plain = HostOut.model_validate(host).model_dump()
-        return cls(**plain, health=HealthOut.model_validate(health))
+        return cls(**plain, health=HealthOut.model_validate(health), storage=StorageOut.model_validate(storage))
 
 
 class PoolIn(Body):

@@ -13,6 +13,7 @@ from controller.db.store import Store, StoreUnavailable
 from controller.domain.model import Role
 from controller.services.access import create_token
 from controller.services.device_rules import DeviceRules
+from controller.services.sights import Sights
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import RefusingOperations
 from tests.simulation.memory_store import MemoryStore
@@ -39,6 +40,7 @@ class Api:
     operations: RefusingOperations
     nobody: httpx.AsyncClient
     tokens: dict[Role, str]
+    sights: Sights
 
     def as_role(self, role: Role) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
@@ -65,11 +67,14 @@ def store() -> Store:
 async def api(store: Store) -> AsyncIterator[Api]:
     clock, operations = BreakableClock(), RefusingOperations()
     rules = DeviceRules(drivers=frozenset({"ipmi"}))
-    app = create_app(Deps(store=store, clock=clock, operations=operations, device_rules=rules, version="1.2.3"))
+    sights = Sights()
+    app = create_app(
+        Deps(store=store, clock=clock, operations=operations, device_rules=rules, version="1.2.3", sights=sights)
+    )
     tokens = {role: (await create_token(store, clock, name=f"the {role}", role=role, actor="test"))[1] for role in Role}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hostfence.test") as client:
-        yield Api(store=store, clock=clock, operations=operations, nobody=client, tokens=tokens)
+        yield Api(store=store, clock=clock, operations=operations, nobody=client, tokens=tokens, sights=sights)
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 import pytest
 
 from controller.domain.model import Role
+from controller.domain.watch import PoolSeen, Seen
+from shared.enums import Reach, ReadingCode
+from tests.fakes.clock import START
 from tests.integration.api.conftest import Api
 
 
@@ -18,6 +21,23 @@ async def test_a_host_by_any_name_and_its_secret_only_once(site: Api) -> None:
     assert rotated["agent_token"] != made["agent_token"]
     everything = [await site.call("GET", path) for path in ("/hosts", "/hosts?cluster=kvm", "/audit")]
     assert all(made["agent_token"] not in one.text and rotated["agent_token"] not in one.text for one in everything)
+
+
+async def test_a_host_is_shown_with_its_mounts_and_what_is_wrong_with_them(site: Api) -> None:
+    host = await site.ok("GET", "/hosts/a")
+    assert host["storage"] == {"seen_at": None, "pools": []}
+    soft = PoolSeen(root="/mnt/x", readable=True, fs_type="nfs", mount_options="rw,soft", mount_source="nas:/x")
+    gone = PoolSeen(root="/mnt/y", readable=False, code=ReadingCode.NOT_MOUNTED, detail="nothing is mounted there")
+    site.sights.keep([Seen(host_id=host["id"], reach=Reach.AGENT_ANSWERED, pools=(soft, gone))], at=START)
+    storage = (await site.ok("GET", "/hosts/a", role=Role.VIEWER))["storage"]
+    assert storage["seen_at"] == "2025-01-07T03:12:00Z"
+    missing, x, y = storage["pools"]
+    assert (missing["root"], missing["notes"][0]["code"]) == ("/mnt/primary", "not_seen")
+    assert (x["fs_type"], x["options"], x["source"], x["code"]) == ("nfs", "rw,soft", "nas:/x", None)
+    assert (x["notes"][0]["code"], x["notes"][0]["severity"]) == ("soft", "warning")
+    assert "Mount it hard." in x["notes"][0]["text"]
+    assert (y["code"], y["notes"][0]["code"]) == ("not_mounted", "unreadable")
+    assert (await site.ok("GET", "/hosts/b"))["storage"]["seen_at"] is None
 
 
 async def test_the_life_of_a_cluster(site: Api) -> None:

@@ -35,6 +35,14 @@ def test_the_mount_on_top_counts(mounts: dict[str, Mount]) -> None:
     assert mounts["/mnt/pool one"].options == "rw,relatime,rw,vers=4.2,soft"
 
 
+def test_a_mount_says_from_where_it_is_in_letters_that_can_be_sent(mounts: dict[str, Mount], tmp_path: Path) -> None:
+    assert (mounts["/mnt/pool one"].source, mounts["/mnt/b"].source) == ("nas:/a", "nas:/b")
+    odd = tmp_path / "odd"
+    odd.write_bytes(b"36 28 0:45 / /mnt/c rw - cifs //nas/gr\xfcn\\040one rw,user=\xfc\n")
+    mount = read_mounts(odd)["/mnt/c"]
+    assert (mount.source, mount.options) == ("//nas/gr?n one", "rw,rw,user=?")
+
+
 def test_mounts_below_a_root_without_triggers(mounts: dict[str, Mount]) -> None:
     assert below("/mnt", mounts) == ["/mnt/b", "/mnt/pool one"]
     assert below("/mnt/b", mounts) == ["/mnt/b"]
