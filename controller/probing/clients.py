@@ -20,11 +20,17 @@ RETIRED_FOR_S = 300.0
 """A client that is not used any more may still be in the middle of an answer for this long."""
 
 
-@dataclass(frozen=True, slots=True)
+UNUSED_FOR_S = 600.0
+"""A host that was not asked for so long is gone: without this each one that was ever deleted would keep its sockets."""
+_SWEPT_EVERY_S = 60.0
+
+
+@dataclass(slots=True)
 class _Client:
     place: tuple[str, int]
     context: ssl.SSLContext
     client: httpx.AsyncClient
+    used_at: float
 
 
 class HostClients:
@@ -36,19 +42,21 @@ class HostClients:
         self._monotonic = monotonic
         self._clients: dict[str, _Client] = {}
         self._retired: list[tuple[float, httpx.AsyncClient]] = []
+        self._swept_at = monotonic()
 
     async def client_for(self, host: Host, context: ssl.SSLContext) -> httpx.AsyncClient:
         """The client for this host at this address, which trusts as ``context`` says."""
-        await self._close_retired()
-        place = (host.address, host.agent_port)
+        now = self._monotonic()
         known = self._clients.get(host.id)
-        if known is not None and known.place == place and known.context is context:
-            return known.client
-        if known is not None:
-            self._retired.append((self._monotonic(), known.client))
-        client = httpx.AsyncClient(verify=context, limits=self._limits, trust_env=False)
-        self._clients[host.id] = _Client(place, context, client)
-        return client
+        if known is None or known.place != (host.address, host.agent_port) or known.context is not context:
+            if known is not None:
+                self._retired.append((now, known.client))
+            client = httpx.AsyncClient(verify=context, limits=self._limits, trust_env=False)
+            known = _Client((host.address, host.agent_port), context, client, now)
+            self._clients[host.id] = known
+        known.used_at = now
+        await self._sweep(now)
+        return known.client
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -57,9 +65,13 @@ class HostClients:
         for _, client in self._retired:
             await client.aclose()
 
-    async def _close_retired(self) -> None:
-        now = self._monotonic()
-        over = [client for at, client in self._retired if now - at > RETIRED_FOR_S]
+    async def _sweep(self, now: float) -> None:
+        if now - self._swept_at < _SWEPT_EVERY_S:
+            return
+        self._swept_at = now
+        unused = [host_id for host_id, known in self._clients.items() if now - known.used_at > UNUSED_FOR_S]
+        over = [self._clients.pop(host_id).client for host_id in unused]
+        over += [client for at, client in self._retired if now - at > RETIRED_FOR_S]
         self._retired = [(at, client) for at, client in self._retired if now - at <= RETIRED_FOR_S]
         for client in over:
             await client.aclose()

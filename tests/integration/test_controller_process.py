@@ -1,6 +1,7 @@
 """The controller as a process: it starts, survives being killed, and refuses a user's mistakes in one clear line."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.descriptors import NEEDED
 from tests.fixtures.controller import REPOSITORY, ControllerProcess, controller
 
 __all__ = ["controller"]
@@ -38,6 +40,20 @@ def test_sigterm_ends_it_in_order(controller: ControllerProcess) -> None:
     assert controller.end(signal.SIGTERM) == 0, "not by the signal: its engine and database are to end in order"
     assert not [pid for pid in _servers_of(controller.folder) if _runs(pid)]
     assert "Traceback" not in controller.log.read_text()
+
+
+def test_it_takes_as_many_open_files_as_it_needs(controller: ControllerProcess) -> None:
+    """Started with as few as many systems give."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+    try:
+        controller.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert controller.process is not None
+    soft, hard = resource.prlimit(controller.process.pid, resource.RLIMIT_NOFILE)
+    assert soft == min(NEEDED, hard)
+    assert ("few files" in controller.log.read_text()) is (hard < NEEDED)
 
 
 def test_the_first_token_is_printed_once_and_every_api_route_wants_one(controller: ControllerProcess) -> None:
