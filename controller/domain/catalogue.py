@@ -251,6 +251,7 @@ _SETTINGS = (
     _integer("max_commands_per_incident", _GC, 1, 20, "power-down commands one incident may send"),
     _duration("checking_limit", _GC, 30, _DAY, "checking without a result this long becomes a hold"),
     _duration("healthy_for", _GC, 10, _HOUR, "a returned host counts as healthy after this long"),
+    _boolean("auto_return", _GC, "a returned host is in use again by itself; else a person re-arms it", default=True),
     Setting(
         name="channels",
         kind=Kind.CHANNELS,

@@ -32,6 +32,7 @@ class NoticeKind(StrEnum):
     CANCELLED = "cancelled"
     ACKNOWLEDGED = "acknowledged"
     RETURNED = "returned"
+    RETURN_WAITS = "return_waits"
     PLACED_ELSEWHERE = "placed_elsewhere"
     QUARANTINE_FAILED = "quarantine_failed"
     UNQUARANTINE_FAILED = "unquarantine_failed"
@@ -43,6 +44,8 @@ class NoticeKind(StrEnum):
     CERTIFICATE_ENDS = "certificate_ends"
     CERTIFICATE_ENDED = "certificate_ended"
     DATABASE_RESTORED = "database_restored"
+    CLOUD_TROUBLE = "cloud_trouble"
+    CLOUD_IS_BACK = "cloud_is_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +211,13 @@ TEXTS: dict[NoticeKind, Texts] = {
         "It takes part again: its quarantine is being undone, and hostfence watches it as before.",
         "To keep it out, put it in maintenance.",
     ),
+    NoticeKind.RETURN_WAITS: Texts(
+        Severity.WARNING,
+        "returned, waits for you",
+        "{host} is up again after having been fenced, and has been healthy for long enough.",
+        "It stays out of use, and its next silence opens no incident, until somebody re-arms it.",
+        "When you trust it again, re-arm it; leave it as it is to keep it out.",
+    ),
     NoticeKind.PLACED_ELSEWHERE: Texts(
         Severity.CRITICAL,
         "machines placed on another host before proof",
@@ -291,6 +301,21 @@ TEXTS: dict[NoticeKind, Texts] = {
         "It goes on watching, and tells you of silent hosts.",
         "Compare mode, action and the power devices' addresses and passwords with what you know, and look which hosts "
         "were powered off since the backup. Then lift the pause, and retry each held incident.",
+    ),
+    NoticeKind.CLOUD_TROUBLE: Texts(
+        Severity.WARNING,
+        "the cloud does not answer",
+        "For {minutes} minutes the cloud has told nothing about its hosts: {trouble}.",
+        "Until it does, hostfence cuts no power, for it cannot know where the machines are. It goes on "
+        "watching, and tells you of silent hosts.",
+        "Look at the management server, and at hostfence's API key.",
+    ),
+    NoticeKind.CLOUD_IS_BACK: Texts(
+        Severity.INFO,
+        "the cloud answers again",
+        "The cloud tells about its hosts again, after {minutes} minutes.",
+        "hostfence goes on as before.",
+        "Nothing is needed.",
     ),
 }
 """Every :class:`NoticeKind` there is."""

@@ -5,7 +5,7 @@ the key, so that a step that is done again makes the very same notice.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from controller.domain.certificates import Ending
@@ -158,10 +158,11 @@ def effect_failed(incident: Incident, host: Host, effect: Effect, *, at: datetim
     return _notice(kind, incident, host, at=at, part=part, said=_clause(effect.said), trying=trying)
 
 
-def returned(host: Host, health: Health, *, at: datetime) -> Notice:
-    """A fenced host is up and stable again, under ``health.boot_id``."""
+def returned(host: Host, health: Health, *, at: datetime, waits: bool = False) -> Notice:
+    """A fenced host is up and stable again, under ``health.boot_id``; ``waits``: for a person to take it into use."""
     key = f"{health.fenced_by or host.id}:returned:{health.boot_id}"
-    return _build(NoticeKind.RETURNED, key, host, at=at, incident_id=health.fenced_by or None, fill={})
+    kind = NoticeKind.RETURN_WAITS if waits else NoticeKind.RETURNED
+    return _build(kind, key, host, at=at, incident_id=health.fenced_by or None, fill={})
 
 
 def bmc_test_failed(host: Host, device: DeviceHealth, *, at: datetime) -> Notice:
@@ -184,24 +185,45 @@ def database_restored(pause: Pause, *, newest: datetime | None, held: Sequence[H
     """The database lost what was committed: told once a ``pause`` made for it. ``held``: the open incidents' hosts."""
     kind = NoticeKind.DATABASE_RESTORED
     key = f"{kind}:{pause.id}"
-    texts = TEXTS[kind]
     names = some_names(sorted(host.name for host in held))
     fill = {
         "newest": _moment(newest) if newest else "a time that nobody wrote down",
         "held": f"Held: the incidents of {names}." if held else "There is no open incident in it.",
     }
+    return _of_everybody(kind, key, at=pause.created_at, why=(Reason.DATABASE_RESTORED,), fill=fill)
+
+
+def cloud_trouble(trouble: str, *, since: datetime, at: datetime) -> Notice:
+    """The cloud has not told of its hosts since then: told once."""
+    fill = {"trouble": _clause(trouble), "minutes": _minutes(at - since)}
+    key = f"{NoticeKind.CLOUD_TROUBLE}:{since.isoformat()}"
+    return _of_everybody(NoticeKind.CLOUD_TROUBLE, key, at=at, why=(Reason.CLOUD_UNREACHABLE,), fill=fill)
+
+
+def cloud_is_back(*, since: datetime, at: datetime) -> Notice:
+    """It is over: told once, to those who were told that it began."""
+    key = f"{NoticeKind.CLOUD_IS_BACK}:{since.isoformat()}"
+    return _of_everybody(NoticeKind.CLOUD_IS_BACK, key, at=at, why=(), fill={"minutes": _minutes(at - since)})
+
+
+def _of_everybody(kind: NoticeKind, key: str, *, at: datetime, why: Sequence[Reason], fill: dict[str, str]) -> Notice:
+    texts = TEXTS[kind]
     return Notice(
         id=str(uuid5(_NAMESPACE, key)),
         key=key,
-        at=pause.created_at,
+        at=at,
         kind=kind,
         severity=texts.severity,
         host_name=_EVERY_HOST,
         what=texts.what.format_map(fill),
-        why=(Reason.DATABASE_RESTORED,),
+        why=tuple(why),
         next=texts.next,
         how_to_stop=texts.how_to_stop,
     )
+
+
+def _minutes(span: timedelta) -> str:
+    return str(round(span.total_seconds() / 60))
 
 
 def some_names(names: Sequence[str]) -> str:

@@ -103,6 +103,7 @@ class Policy:
     max_commands_per_incident: int = 3
     checking_limit: timedelta = timedelta(minutes=10)
     healthy_for: timedelta = timedelta(seconds=300)
+    auto_return: bool = True
 
     @property
     def methods(self) -> tuple[BmcSettings, ...]:

@@ -5,18 +5,20 @@ already. A cloud that is in trouble itself says nothing about hosts: nothing is 
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
 from controller.cloud.base import CloudUnreadableError
+from controller.domain import notices
 from controller.domain.cloud import CloudHost
 from controller.domain.incident import Source
-from controller.domain.model import Host
+from controller.domain.model import Host, Notice
 from controller.engine.watcher import POLL_DEADLINE_S
 from controller.services import cloud_reports, inventory_sync
 from controller.services.changes import record
 from controller.services.incidents import open_incident
+from controller.services.telling import tell
 from controller.services.world import World
 
 log = structlog.get_logger(__name__)
@@ -28,6 +30,9 @@ POLL_S = 10.0
 SYNC_S = 60.0
 """How often everything is read. Of a VM that is newer its host's first check round reads the disks itself."""
 
+TROUBLE_IS_TOLD_AFTER = timedelta(minutes=10)
+"""A restart of the management server takes less."""
+
 SYNC_FRESH = timedelta(seconds=SYNC_S * 0.75)
 
 
@@ -38,16 +43,18 @@ class CloudWatch:
     world: World
     up: dict[str, bool] = field(default_factory=dict)
     trouble: str = ""
+    trouble_since: datetime | None = None
+    known_at: datetime | None = None
+    """When the cloud last told of its hosts."""
 
     async def poll(self) -> None:
         """Ask once, and act on what changed."""
         seen = await self.world.cloud.poll()
-        if seen.trouble != self.trouble:
-            log.warning("cloud", trouble=seen.trouble or "over")
-            self.trouble = seen.trouble
+        await self._note_trouble(seen.trouble)
         if not seen.known:
             return
         before, self.up = self.up, {host.id: host.up for host in seen.hosts}
+        was_known_at, self.known_at = self.known_at, await self.world.clock.now()
         if not seen.hosts:
             return
         async with self.world.store.transaction() as tx:
@@ -59,7 +66,26 @@ class CloudWatch:
                 continue
             await self._mark(here, there)
             if before.get(there.id) and not there.up and not there.maintenance and here.id not in open_hosts:
-                await self._lost(here, there)
+                await self._lost(here, there, not_before=was_known_at)
+
+    async def _note_trouble(self, trouble: str) -> None:
+        """Say it once when the cloud has told nothing for long, and once when that is over."""
+        now = await self.world.clock.now()
+        since = self.trouble_since or now
+        long = now - since >= TROUBLE_IS_TOLD_AFTER
+        if trouble and not self.trouble:
+            log.warning("the cloud tells nothing", trouble=trouble)
+        if self.trouble and not trouble:
+            log.info("the cloud tells again")
+        if long and trouble:
+            await self._tell(notices.cloud_trouble(trouble, since=since, at=now))
+        elif long:
+            await self._tell(notices.cloud_is_back(since=since, at=now))
+        self.trouble, self.trouble_since = trouble, since if trouble else None
+
+    async def _tell(self, notice: Notice) -> None:
+        async with self.world.store.transaction() as tx:
+            await tell(tx, notice)
 
     async def sync(self) -> None:
         """Bring the cloud's whole inventory into ours, unless another controller has just done so."""
@@ -81,7 +107,7 @@ class CloudWatch:
         if (here.maintenance, here.cloud_ha) != (there.maintenance, there.own_ha):
             await follow_marks(self.world, here.id, there)
 
-    async def _lost(self, here: Host, there: CloudHost) -> None:
+    async def _lost(self, here: Host, there: CloudHost, *, not_before: datetime | None) -> None:
         """The cloud's own agent may be down alone: a host that answers us is alive, and is left to our own watch."""
         if here.excluded or here.retired:
             return
@@ -89,7 +115,10 @@ class CloudWatch:
             log.info("the cloud lost a host that answers", host=here.name, state=there.state)
             return
         note = f"the cloud calls it {there.state or 'not up'}"
-        await open_incident(self.world, here, source=Source.CLOUD, disconnect_at=there.down_since, note=note)
+        since = there.down_since
+        if since is not None and not_before is not None:
+            since = max(since, not_before)  # the cloud's clock is another one: it still said Up then
+        await open_incident(self.world, here, source=Source.CLOUD, disconnect_at=since, note=note)
 
 
 async def follow_marks(world: World, host_id: str, there: CloudHost) -> None:

@@ -63,6 +63,9 @@ async def _after_a_fence(tx: Tx, world: World, host: Host, policy: Policy, healt
     since = health.healthy_since or now
     if now - since < policy.healthy_for:
         return health
+    if not policy.auto_return:
+        await tell(tx, notices.returned(host, health, at=now, waits=True))
+        return health
     await tell(tx, notices.returned(host, health, at=now))
     health = await undo_quarantine(tx, world, health, now=now)
     cleared = replace(health, fenced_by="", fenced_boot_id="")

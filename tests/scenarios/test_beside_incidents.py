@@ -188,6 +188,20 @@ async def test_a_fenced_host_is_welcome_again_once_it_stayed_up_under_a_new_boot
     assert (await house.told()).count("returned") == 1
 
 
+async def test_where_a_person_decides_a_returned_host_waits_for_one() -> None:
+    house = await fenced(healthy_for=60, auto_return=False)
+    await stay_up(house, 300)
+    assert (await house.told()).count("return_waits") == 1
+    assert "returned" not in await house.told()
+    assert (await house.health()).fenced_by
+    await effects.do_due(house.world)
+    assert ("unquarantine", "h1") not in house.cloud.calls
+    await house.operator.rearm("h1", reason="its memory was replaced", actor="ada")
+    await effects.do_due(house.world)
+    assert house.cloud.calls[-1] == ("unquarantine", "h1")
+    assert (await house.health()).armed
+
+
 @pytest.mark.parametrize("broken_by", ["another boot", "a gap"])
 async def test_being_up_counts_only_without_a_break(broken_by: str) -> None:
     house = await fenced(healthy_for=300)

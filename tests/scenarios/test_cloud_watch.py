@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.fixtures.house import House, a_house
 THERE = CloudHost(id="cs-1", cluster_id="cs-c1", name="h1", address="192.0.2.1", up=True, state="Up")
 
 
-async def watched(**changes: object) -> tuple[House, CloudWatch]:
+async def watched(**changes: Any) -> tuple[House, CloudWatch]:
     house = await a_house()
     await house.change_host(external_id="cs-1", **changes)
     watch = CloudWatch(house.world)
@@ -21,8 +22,9 @@ async def watched(**changes: object) -> tuple[House, CloudWatch]:
     return house, watch
 
 
-async def says(house: House, watch: CloudWatch, *, known: bool = True, **changes: object) -> None:
-    house.cloud.hosts = CloudHosts(known=known, hosts=(replace(THERE, **changes),) if known else ())  # type: ignore[arg-type]
+async def says(house: House, watch: CloudWatch, *, known: bool = True, trouble: str = "", **changes: Any) -> None:
+    hosts = (replace(THERE, **changes),) if known else ()
+    house.cloud.hosts = CloudHosts(known=known, hosts=hosts, trouble=trouble)
     await watch.poll()
 
 
@@ -93,3 +95,35 @@ async def test_a_host_in_its_maintenance_may_go_down() -> None:
     house.probing.die("h1")
     await says(house, watch, up=False, maintenance=True)
     assert not await opened(house)
+
+
+async def test_a_cloud_that_tells_nothing_for_ten_minutes_is_told_of_once_and_its_end_too() -> None:
+    house, watch = await watched()
+    for _ in range(90):
+        house.advance(10)
+        await says(house, watch, known=False, trouble="listHosts: no answer")
+    await says(house, watch)
+    told = {n.kind: n for n in await house.notices()}
+    assert await house.told() == ["cloud_trouble", "cloud_is_back"]
+    assert "10 minutes" in told["cloud_trouble"].what
+    assert "no answer" in told["cloud_trouble"].what
+    assert "15 minutes" in told["cloud_is_back"].what
+
+
+async def test_a_short_trouble_of_the_cloud_is_nobodys_business() -> None:
+    house, watch = await watched()
+    for _ in range(20):
+        house.advance(10)
+        await says(house, watch, known=False, trouble="it was restarted")
+    await says(house, watch)
+    assert await house.told() == []
+
+
+async def test_a_clock_of_the_cloud_that_is_slow_makes_no_disconnect_older_than_its_last_up() -> None:
+    house, watch = await watched()
+    await house.change_health(seen_at=None)
+    last_up = await house.clock.now()
+    house.probing.die("h1")
+    house.advance(10)
+    await says(house, watch, up=False, down_since=last_up - timedelta(hours=1))
+    assert (await house.incident()).disconnect_at == last_up

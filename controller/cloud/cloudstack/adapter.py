@@ -16,7 +16,7 @@ from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind
 from controller.cloud.cloudstack.fields import text
 from controller.cloud.cloudstack.fitness import read_commands, read_fitness
 from controller.cloud.cloudstack.inventory import machine, machines_on, read_inventory, volumes_of
-from controller.cloud.cloudstack.mapping import hosts_from
+from controller.cloud.cloudstack.mapping import alert_about, hosts_from
 from controller.cloud.cloudstack.placement import Placement, merged
 from controller.cloud.cloudstack.polls import Polls, follow, said
 from controller.cloud.cloudstack.release import Progress, Release
@@ -40,6 +40,9 @@ SLICE_S = 12.0
 
 JOB_S = 20.0
 """How long the answer of a job is waited for in one go (un-degrading a host); it is asked for again later."""
+
+HOST_ALERTS, ALERTS = 7, 50
+"""CloudStack's number for alerts about hosts, and how many of the newest are read."""
 
 ENABLED, DISABLED, DEGRADED = "Enabled", "Disabled", "Degraded"
 
@@ -85,6 +88,7 @@ class CloudStack:
         try:
             hosts = await self._hosts()
             servers = await self._servers()
+            hosts = await self._with_alerts(hosts)
         except CloudStackError as error:
             return CloudHosts(known=False, trouble=str(error))
         at = self._boottime()
@@ -117,6 +121,16 @@ class CloudStack:
                 return ()
             raise
         return hosts_from(rows, Remarks())
+
+    async def _with_alerts(self, hosts: tuple[CloudHost, ...]) -> tuple[CloudHost, ...]:
+        """CloudStack writes down when it lost a host, if only as an alert; its newest ones are enough."""
+        lost = {host.name for host in hosts if not host.up and self._polls.up.get(host.id)}
+        if not lost or not (await self._capabilities()).alerts:
+            return hosts
+        found = (await self._client.call("listAlerts", type=HOST_ALERTS, page=1, pagesize=ALERTS)).get("alert")
+        rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+        at = {name: max((sent for row in rows if (sent := alert_about(row, name))), default=None) for name in lost}
+        return tuple(replace(host, down_since=at[host.name]) if host.name in lost else host for host in hosts)
 
     async def _servers(self) -> dict[str, str]:
         """Management server -> when it was started. Not every version says, nor to every key."""

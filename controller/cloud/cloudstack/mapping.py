@@ -5,6 +5,7 @@ one disk on a pool that nobody knows, a host without an address stays listed.
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from controller.cloud.cloudstack.fields import Row, block, flag, text
@@ -182,3 +183,14 @@ def _is_kvm(row: Row, field: str, what: str, name: str, notes: Remarks) -> bool:
         return True
     notes.say(f"Left out because hostfence looks after KVM hosts only: {what} ({hypervisor}).", name)
     return False
+
+
+def alert_about(row: Row, host: str) -> datetime | None:
+    """When the alert was sent, if it says that this host was lost. Alerts name hosts in words only."""
+    said = text(row, "description")
+    if f"name: {host} " not in said and f"name: {host}," not in said:
+        return None
+    try:
+        return datetime.strptime(text(row, "sent"), "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return None

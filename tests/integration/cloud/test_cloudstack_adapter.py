@@ -76,6 +76,17 @@ async def test_one_of_three_that_is_lost_is_lost() -> None:
     assert {h.name: h.up for h in seen.hosts} == {"kvm1": False, "kvm2": True, "kvm3": True}
 
 
+async def test_when_it_was_lost_is_read_from_cloudstacks_own_alerts() -> None:
+    cloud = a_cloud(hosts=("kvm1", "kvm10", "kvm2"))
+    await cloud.adapter.poll()
+    cloud.site.kill_host("kvm1")
+    cloud.pass_time(300)
+    (sent,) = [alert.sent for alert in cloud.site.alerts if "name: kvm1 " in alert.description]
+    seen = {h.name: h for h in (await cloud.adapter.poll()).hosts}
+    assert seen["kvm1"].down_since == sent
+    assert seen["kvm10"].down_since is None
+
+
 async def test_a_cloud_that_does_not_answer_is_no_poll() -> None:
     cloud = a_cloud()
     cloud.double.trouble.html(times=None)

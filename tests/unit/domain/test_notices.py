@@ -67,6 +67,13 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
     NoticeKind.RETURNED: lambda: notices.returned(
         HOST, Health(host_id=HOST.id, fenced_by=INCIDENT.id, boot_id="b-2"), at=START
     ),
+    NoticeKind.RETURN_WAITS: lambda: notices.returned(
+        HOST, Health(host_id=HOST.id, fenced_by=INCIDENT.id, boot_id="b-3"), at=START, waits=True
+    ),
+    NoticeKind.CLOUD_TROUBLE: lambda: notices.cloud_trouble(
+        "listHosts: no answer.", since=START, at=START + timedelta(minutes=10)
+    ),
+    NoticeKind.CLOUD_IS_BACK: lambda: notices.cloud_is_back(since=START, at=START + timedelta(minutes=15)),
     NoticeKind.PLACED_ELSEWHERE: lambda: notices.placed_elsewhere(
         INCIDENT, HOST, at=START, where={"web-1": "kvm-a4", "db-1": ""}
     ),
@@ -83,6 +90,9 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
 }
 
 
+OF_EVERYTHING = {NoticeKind.DATABASE_RESTORED, NoticeKind.CLOUD_TROUBLE, NoticeKind.CLOUD_IS_BACK}
+
+
 def test_every_kind_has_texts_and_a_builder() -> None:
     assert set(EVERY) == set(TEXTS) == set(NoticeKind)
     assert set(EFFECT_FAILED) == set(EffectKind)
@@ -92,9 +102,9 @@ def test_every_kind_has_texts_and_a_builder() -> None:
 def test_each_says_which_host_what_next_and_how_to_stop_it(kind: NoticeKind) -> None:
     notice = EVERY[kind]()
     assert notice.kind == kind
-    assert "kvm-a3" in notice.what
     one = (HOST.id, HOST.cluster_id, HOST.name)
-    everything = kind is NoticeKind.DATABASE_RESTORED
+    everything = kind in OF_EVERYTHING
+    assert ("kvm-a3" in notice.what) is (not everything or kind is NoticeKind.DATABASE_RESTORED)
     assert (notice.host_id, notice.cluster_id, notice.host_name) == ((None, None, "every host") if everything else one)
     for text in (notice.what, notice.next, notice.how_to_stop):
         assert text.endswith((".", "?"))
