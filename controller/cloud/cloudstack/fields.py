@@ -11,7 +11,10 @@ def text(row: Row, name: str) -> str:
     value = row.get(name)
     if value is None or isinstance(value, dict | list):
         return ""
-    return "".join(letter if letter.isprintable() else " " for letter in str(value)).strip()
+    said = str(value)
+    if not said.isprintable():
+        said = "".join(letter if letter.isprintable() else " " for letter in said)
+    return said.strip()
 
 
 def flag(row: Row, name: str) -> bool:

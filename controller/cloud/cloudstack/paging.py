@@ -129,7 +129,7 @@ def _merged(pages: list[Rows]) -> Rows:
         here: set[str] = set()
         for row in page:
             name = row.get("id")
-            if not isinstance(name, str) or name not in here | known:
+            if not isinstance(name, str) or (name not in here and name not in known):
                 merged.append(row)
             elif name in known:
                 raise _ChangedError(f"{name} on two pages")
