@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from controller.cloud.base import EffectResult
 from controller.domain.cloud import CloudHosts, CloudInventory
 from controller.domain.evidence import CloudSays, DiskList, DiskTarget, Machine
 from controller.domain.model import EffectKind, Host
+from tests.simulation.hardware import Guest
 from tests.simulation.process import Process
 from tests.simulation.universe import Universe
 
@@ -65,8 +67,15 @@ class SimCloud:
         return await self._effect(EffectKind.UNQUARANTINE, host)
 
     async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
-        del machines, progress
-        return await self._effect(EffectKind.RELEASE, host)
+        if not self._universe.cloud.slow_release:
+            return await self._effect(EffectKind.RELEASE, host)
+        if "said" not in progress:
+            await self._process.point("cloud release said")
+            begun = tuple(machine.id for machine in machines)
+            return EffectResult(done=False, pending=True, said="about to", progress={"said": True}, begun=begun)
+        result = await self._effect(EffectKind.RELEASE, host)
+        more = result.done and not result.not_started and self._placed_on(host)
+        return replace(result, done=False, pending=True, progress=progress) if more else result
 
     async def poll(self) -> CloudHosts:
         return CloudHosts(known=True)
@@ -109,16 +118,16 @@ class SimCloud:
         others = [
             m for m in u.hosts.values() if m.id != host.id and m.cluster_id == host.cluster_id and m.agent_up(now)
         ]
-        not_started = []
-        for guest in u.guests.values():
-            if guest.placed_on != host.id:
-                continue
-            if not others:
-                not_started.append(guest.name)
-                continue
+        mine = self._placed_on(host)
+        if not others:
+            return tuple(guest.name for guest in mine)
+        for guest in mine[:1] if u.cloud.slow_release else mine:
             there = others[len(guest.id) % len(others)]
             guest.host_id, guest.boot, guest.placed_on = there.id, there.boot(now), there.id
-        return tuple(not_started)
+        return ()
+
+    def _placed_on(self, host: Host) -> list[Guest]:
+        return [guest for guest in self._universe.guests.values() if guest.placed_on == host.id]
 
     async def aclose(self) -> None:
         """Nothing to give back."""

@@ -313,7 +313,7 @@ class Mishaps:
         self._sim.write_settings({name: value})
 
     def mark_host(self, host_id: str, mark: str, lasts: float) -> None:
-        """A person sets one of the host's marks for a while: excluded, maintenance, runs_controller."""
+        """A person sets one of the host's marks for a while: excluded, maintenance, runs_controller, cloud_ha."""
         self._mark(host_id, mark)
         self._later(lasts, self.unmark_host, host_id)
 
@@ -326,6 +326,7 @@ class Mishaps:
             excluded=mark == "excluded",
             maintenance=mark == "maintenance",
             runs_controller=mark == "runs_controller",
+            cloud_ha=mark == "cloud_ha",
         )
         if host != self._sim.store.tables.hosts[host_id]:
             self._sim.edit(lambda tx: tx.save_host(host))

@@ -58,6 +58,8 @@ class Plan:
     """Percent of guests that write all the time."""
     settings: dict[str, Any] = field(default_factory=lambda: dict(FAST))
     cloud_opinions: bool = False
+    slow_release: bool = False
+    """The cloud starts a host's machines elsewhere one after the other."""
     controllers: int = 1
     second_devices: bool = False
     """Every host has a second power device."""
@@ -72,6 +74,7 @@ class Plan:
             f"seed {self.seed}: {self.hosts}, {self.pools} pools, {self.controllers} controllers, "
             f"cloud opinions {self.cloud_opinions}, ends at {self.ends_at:.0f} s"
             + (", second devices" if self.second_devices else "")
+            + (", slow release" if self.slow_release else "")
             + (", then everything is mended and one host dies" if self.liveness else "")
         )
         differs = {k: v for k, v in self.settings.items() if FAST.get(k) != v}

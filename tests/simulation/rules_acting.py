@@ -211,6 +211,8 @@ class ActingRules:
             f.breach("1", f"release although a witness saw the heartbeat of {host_id} move after the proof began")
         if incident.method:
             f.coverage.marks.add("released on the second device's proof")
+        if incident.begun:
+            f.coverage.marks.add("released in steps")
         self._truth(incident)
 
     def _acknowledged_at(self, incident: Incident) -> float:

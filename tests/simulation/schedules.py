@@ -9,7 +9,7 @@ from controller.domain.power import PowerAction, PowerState
 from tests.simulation.hardware import Fault, PoolState
 from tests.simulation.plan import FAST, Mishap, Plan
 
-MARKS = ("excluded", "maintenance", "runs_controller")
+MARKS = ("excluded", "maintenance", "runs_controller", "cloud_ha")
 
 WARM_S = 30.0
 """Until then controllers see every host and every BMC well."""
@@ -30,6 +30,7 @@ TRAPS = (
     "after to verifying",
     "before to releasing",
     "after to releasing",
+    "cloud release said",
     "cloud release",
     "cloud release sent",
     "cloud release done",
@@ -109,7 +110,8 @@ class _Dice:
             ends_at=LAST_S + rng.choice((30.0, 70.0)),
             liveness=rng.random() < 0.12,
         )
-        return self._with_second_devices(plan) if rng.random() < 0.2 else plan
+        plan = self._with_second_devices(plan) if rng.random() < 0.2 else plan
+        return replace(plan, slow_release=rng.random() < 0.3)
 
     def _with_second_devices(self, plan: Plan) -> Plan:
         rng, mishaps = self._rng, []

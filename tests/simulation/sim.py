@@ -112,6 +112,7 @@ class Simulation:
             for row in self._setting_rows({**CREDENTIALS, **plan.settings}):
                 await tx.put_setting(row, secret=row.field in SECRET)
         u.cloud.opinions = plan.cloud_opinions
+        u.cloud.slow_release = plan.slow_release
         self.store.before_commit = self._before_commit
         self.store.after_commit = self._after_commit
         u.power.on_command = self.referee.acting.on_command

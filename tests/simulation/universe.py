@@ -35,6 +35,8 @@ class CloudTruth:
     unreachable: bool = False
     effects_fail: bool = False
     loses_answers: bool = False
+    slow_release: bool = False
+    """It says first what it will start elsewhere, then starts one machine at a time."""
     mute: bool = False
     """It tells where VMs are placed, and nothing of hosts."""
     adapter_fails: bool = False
