@@ -21,7 +21,7 @@ from controller.services.sync_bmc import plan_bmc
 from controller.services.sync_hosts import HostChange, HostPlan, plan_clusters, plan_hosts
 from controller.services.sync_machines import Known, MachinePlan, Site, plan_machines, wanted_in
 
-AT_ONCE = 200
+AT_ONCE = 100
 """Machines written in one transaction: an intent waits for it."""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controller.db.store import Conflict, Store, Tx
+from controller.domain.cloud import CloudReport
 from controller.domain.incident import State
 from controller.domain.model import Level, PoolKind, VmKind
 from controller.domain.power import PowerCode
@@ -19,7 +20,14 @@ Change = Callable[[Tx], Awaitable[Any]]
 
 async def test_everything_of_the_inventory_comes_back(store: Store) -> None:
     host = a.host(
-        agent_port=9, external_id="uuid-h", excluded=True, maintenance=True, runs_controller=True, agent_token="gehéim"
+        agent_port=9,
+        external_id="uuid-h",
+        excluded=True,
+        maintenance=True,
+        runs_controller=True,
+        agent_token="gehéim",
+        cloud_ha=True,
+        retired=True,
     )
     vm = a.vm(
         kind=VmKind.ROUTER,
@@ -57,11 +65,11 @@ async def test_saving_again_writes_over(store: Store) -> None:
     async with store.transaction() as tx:
         await tx.save_cluster(a.cluster(name="other"))
         await tx.save_host(a.host(name="other", agent_token="new"))
-        await tx.save_pool(a.pool(name="other"))
+        await tx.save_pool(a.pool(name="other", external_id="uuid-p"))
     async with store.transaction() as tx:
         assert await tx.clusters() == [a.cluster(name="other")]
         assert await tx.host("h1") == a.host(name="other", agent_token="new")
-        assert await tx.pools() == [a.pool(name="other")]
+        assert await tx.pools() == [a.pool(name="other", external_id="uuid-p")]
 
 
 async def test_pools_of_a_cluster_include_those_of_all(store: Store) -> None:
@@ -145,6 +153,36 @@ async def test_saving_a_machine_again_replaces_its_disks(store: Store) -> None:
         await tx.save_vm(moved)
         assert await tx.vms_of("h1") == []
         assert await tx.vms_of("h2") == [moved]
+
+
+async def test_machines_of_a_cluster_and_by_the_clouds_ids(store: Store) -> None:
+    await furnish(store)
+    one = a.vm("v1", external_id="uuid-1", disks=(a.disk("d1"),))
+    two = a.vm("v2", host_id="h2", disks=(a.disk("d3", vm_id="v2"), a.disk("d2", vm_id="v2")))
+    far = a.vm("v3", host_id="far", external_id="uuid-3")
+    async with store.transaction() as tx:
+        await tx.save_cluster(a.cluster("c2"))
+        await tx.save_host(a.host("far", cluster_id="c2"))
+        for vm in (far, two, one):
+            await tx.save_vm(vm)
+    async with store.transaction() as tx:
+        assert await tx.vms_in("c1") == [one, two]
+        assert await tx.vms_in("c2") == [far]
+        assert await tx.vms_in("nowhere") == []
+        assert await tx.vms_known_as(["uuid-3", "uuid-1", "uuid-9", "v2"]) == [one, far]
+        assert await tx.vms_known_as([]) == []
+
+
+async def test_the_report_on_the_cloud_is_one(store: Store) -> None:
+    report = CloudReport(
+        at=at(1), problem="no", warnings=("w",), unmapped=("ü", "b"), counts={"hosts": 2}, read_at=at(0)
+    )
+    async with store.transaction() as tx:
+        assert await tx.cloud_report() is None
+        await tx.save_cloud_report(CloudReport(at=T0))
+        await tx.save_cloud_report(report)
+    async with store.transaction() as tx:
+        assert await tx.cloud_report() == report
 
 
 async def test_a_disk_attached_elsewhere_leaves_its_machine(store: Store) -> None:

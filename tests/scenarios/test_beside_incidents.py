@@ -286,6 +286,14 @@ async def test_a_device_that_says_on_while_the_host_answers_is_learned() -> None
     assert await house.told() == []
 
 
+async def test_the_device_of_a_retired_host_is_not_read() -> None:
+    house = await unproven()
+    host = await house.host()
+    async with house.store.transaction() as tx:
+        await tx.save_host(replace(host, retired=True))
+    assert await readiness.check_devices(house.world) == 0
+
+
 async def test_a_device_is_not_read_while_a_command_is_on_its_way() -> None:
     house = await unproven()
     await house.add_attempt(host_id="h9", bmc_identity="ipmi://bmc-h1:623/")

@@ -1,5 +1,6 @@
 """The own watch: who is suspected, who is not, and what it opens."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,22 @@ async def test_a_dead_host_is_suspected_after_the_time_out_and_not_before() -> N
     incident = await house.incident()
     assert (incident.source, incident.state) == (Source.WATCH, State.SUSPECT)
     assert abs((incident.disconnect_at - died).total_seconds()) <= 2
+
+
+async def test_a_retired_host_is_not_watched_and_what_was_seen_of_it_is_forgotten() -> None:
+    house = await a_watched_house()
+    host = await house.host()
+    async with house.store.transaction() as tx:
+        await tx.save_host(replace(host, retired=True))
+    house.probing.die("h1")
+    await watch(house, 120)
+    assert await suspects(house) == []
+    assert set(house.watcher.tracks) == {"h2", "h3"}
+    async with house.store.transaction() as tx:
+        await tx.save_host(host)
+    house.probing.live("h1")
+    await watch(house, 60)
+    assert await suspects(house) == []
 
 
 async def test_a_heartbeat_silent_for_longer_is_quicker_than_the_agents_silence() -> None:

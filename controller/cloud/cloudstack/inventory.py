@@ -44,7 +44,9 @@ _COMMANDS = {
 }
 _OWN: dict[str, Value] = {"listall": True}
 _PROJECTS: dict[str, Value] = {"listall": True, "projectid": "-1"}
-_SYSTEM: dict[str, Value] = {"listall": True, "listsystemvms": True}
+_SYSTEM_TOO: dict[str, Value] = {"listsystemvms": True}
+"""For volumes: those of routers and system VMs as well. Versions before 4.18 take no notice of it."""
+
 _VIEWS: dict[VmKind, tuple[dict[str, Value], ...]] = {
     VmKind.USER: (_OWN, _PROJECTS),
     VmKind.ROUTER: (_OWN, _PROJECTS),
@@ -77,21 +79,27 @@ async def read_inventory(api: Api) -> CloudInventory:
         CloudUnreadableError: some list could not be read.
     """
     read = partial(_list, api, INVENTORY_S)
-    clusters, hosts, pools, own, projects, system, *machines = await _all(
+    clusters, hosts, pools, own, projects, *machines = await _all(
         partial(read, "listClusters"),
         partial(read, "listHosts", type="Routing", details="min"),
         partial(read, "listStoragePools"),
-        partial(read, "listVolumes", **_OWN),
-        partial(read, "listVolumes", **_PROJECTS),
-        partial(read, "listVolumes", **_SYSTEM),
+        partial(read, "listVolumes", **_OWN, **_SYSTEM_TOO),
+        partial(read, "listVolumes", **_PROJECTS, **_SYSTEM_TOO),
         *(partial(_machines, api, INVENTORY_S, kind) for kind in VmKind),
     )
+    volumes = _merged(own, projects)
+    users = {
+        text(row, "id") for kind, rows in zip(VmKind, machines, strict=True) if kind is VmKind.USER for row in rows
+    }
+    if not any(text(row, "virtualmachineid") in users for row in volumes):  # the system's alone, or none
+        plain = await _all(*(partial(read, "listVolumes", **view) for view in (_OWN, _PROJECTS)))
+        volumes = _merged(volumes, *plain)
     notes = Remarks()
     zoned = clusters_from(clusters, notes)
     known = hosts_from(hosts, notes)
     unplaced(known, zoned, notes)
     stores = pools_from(pools, zoned, known, notes)
-    disks = disks_from(_merged(own, projects, system), stores, notes)
+    disks = disks_from(volumes, stores, notes)
     vms = [machines_from(kind, rows, disks, notes) for kind, rows in zip(VmKind, machines, strict=True)]
     return CloudInventory(
         clusters=tuple(one.cluster for one in zoned.values()),
@@ -120,13 +128,13 @@ async def machine(api: Api, kind: VmKind, vm_id: str) -> CloudVm | None:
         CloudUnreadableError: the cloud did not say.
     """
     found = _without_disks(
-        kind, _merged(*await _all(*(partial(_known, api, kind, vm_id, view) for view in _VIEWS[kind])))
+        kind, _merged(*await _all(*(partial(_known, api, _COMMANDS[kind], **view, id=vm_id) for view in _VIEWS[kind])))
     )
     return next((vm for vm in found if vm.id == vm_id), None)
 
 
 async def volumes_of(api: Api, vm_ids: Sequence[str]) -> Volumes:
-    """Where the disks of some machines lie.
+    """Where the disks of some machines lie; of one that the cloud does not know (any more) that is unknown.
 
     Raises:
         CloudUnreadableError: some list could not be read.
@@ -178,18 +186,20 @@ async def _machines(api: Api, deadline_s: float, kind: VmKind, **params: Value) 
 
 
 async def _volumes(api: Api, vm_id: str) -> Rows:
-    read = partial(_list, api, ONE_HOST_S, "listVolumes", virtualmachineid=vm_id)
-    found = [await read(**view) for view in (_OWN, _PROJECTS)]
-    if not any(found):  # a router's or a system VM's
-        found.append(await read(**_SYSTEM))
+    async def read(view: dict[str, Value]) -> Rows:
+        return await _known(api, "listVolumes", **view, virtualmachineid=vm_id)
+
+    found = [await read({**view, **_SYSTEM_TOO}) for view in (_OWN, _PROJECTS)]
+    if not any(found):
+        found = [await read(view) for view in (_OWN, _PROJECTS)]
     # It was asked for by the machine's id: an entry that does not repeat it is of this machine all the same.
     return [{**row, "virtualmachineid": vm_id} for row in _merged(*found)]
 
 
-async def _known(api: Api, kind: VmKind, vm_id: str, view: dict[str, Value]) -> Rows:
-    """The machine of this id in one view; nothing where CloudStack says that the id is none."""
+async def _known(api: Api, command: str, **params: Value) -> Rows:
+    """What a list has of one machine; nothing where CloudStack says that the machine's id is none."""
     try:
-        return await api.list(_COMMANDS[kind], deadline_s=ONE_HOST_S, **view, id=vm_id)
+        return await api.list(command, deadline_s=ONE_HOST_S, **params)
     except CloudStackError as error:
         if error.unknown_id:
             return []

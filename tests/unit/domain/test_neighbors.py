@@ -31,6 +31,11 @@ def test_a_neighbor_without_an_agent_is_not_asked_and_it_is_said_why() -> None:
     assert chosen.not_asked == (("h2", Reason.NOT_CONFIGURED),)
 
 
+def test_a_host_that_the_cloud_does_not_know_any_more_is_no_neighbor() -> None:
+    chosen = choose(SUBJECT, [host("h2", retired=True)], suspected=frozenset())
+    assert (chosen.asked, chosen.not_asked) == ((), ())
+
+
 def test_maintenance_and_exclusion_from_fencing_do_not_stop_a_witness() -> None:
     chosen = choose(SUBJECT, [host("h2", maintenance=True), host("h3", excluded=True)], suspected=frozenset())
     assert [h.id for h in chosen.asked] == ["h2", "h3"]

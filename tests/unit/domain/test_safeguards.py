@@ -150,6 +150,7 @@ def test_a_persons_pause_is_a_pause_whatever_it_says_and_whoever_it_is_by() -> N
     ("marked", "reason"),
     [
         (host("h1", excluded=True), Reason.EXCLUDED),
+        (host("h1", retired=True), Reason.EXCLUDED),
         (host("h1", maintenance=True), Reason.MAINTENANCE),
         (host("h1", runs_controller=True), Reason.CONTROLLERS_OWN_HOST),
         (host("h1", cloud_ha=True), Reason.HOST_HA_ON),
@@ -320,6 +321,8 @@ def test_hosts_in_maintenance_or_excluded_or_elsewhere_are_not_counted() -> None
     assert refused(under=calm, hosts=resting, incidents=suspects(4)) == (Reason.CLUSTER_UNHEALTHY,)
     left_out = tuple(replace(h, excluded=True) if h.id in {"h7", "h8"} else h for h in HOSTS)
     assert refused(under=calm, hosts=left_out, incidents=suspects(4)) == (Reason.CLUSTER_UNHEALTHY,)
+    forgotten = tuple(replace(h, retired=True) if h.id in {"h7", "h8"} else h for h in HOSTS)
+    assert refused(under=calm, hosts=forgotten, incidents=suspects(4)) == (Reason.CLUSTER_UNHEALTHY,)
     closed = suspects(5, state=State.RECOVERED)
     assert refused(under=calm, incidents=closed) == ()
     assert refused(under=calm, healths={"h1": seen_on(), "far": seen_on("far", fenced_by="x")}) == ()

@@ -62,6 +62,14 @@ async def test_witnesses_follow_the_members_of_the_cluster(store: Store) -> None
     assert (await effective_settings(store, CLUSTER))["witnesses_required"].value == 2
 
 
+async def test_a_retired_host_is_no_member_of_its_cluster(store: Store) -> None:
+    hosts = [builders.host("h1"), builders.host("h2"), builders.host("h3", retired=True)]
+    async with store.transaction() as tx:
+        await tx.save_host(hosts[2])
+    assert (await effective_settings(store, CLUSTER))["witnesses_required"].value == 1
+    assert Policies([], (), hosts).of_host(hosts[0]).witnesses_required == 1
+
+
 async def test_replacing_keeps_secrets_that_nobody_can_send_back(store: Store) -> None:
     await write(store, CLUSTER, ipmi__username="u", ipmi__password="s3cret", check_interval=20)
     told = await write(store, CLUSTER, replace=True, check_interval=30)
