@@ -6,7 +6,7 @@ from datetime import timedelta
 from controller.db.store import Clock, Store, Tx
 from controller.domain.cloud import CloudReport
 
-WRITTEN_EVERY = timedelta(seconds=60)
+WRITTEN_EVERY = timedelta(seconds=30)
 """A report that says what the last one said is written this often only."""
 
 LONGEST = 500

@@ -73,15 +73,14 @@ class Volumes:
 
 
 async def read_inventory(api: Api) -> CloudInventory:
-    """Everything.
+    """Everything; a host's state is newer than where its machines are said to be.
 
     Raises:
         CloudUnreadableError: some list could not be read.
     """
     read = partial(_list, api, INVENTORY_S)
-    clusters, hosts, pools, own, projects, *machines = await _all(
+    clusters, pools, own, projects, *machines = await _all(
         partial(read, "listClusters"),
-        partial(read, "listHosts", type="Routing", details="min"),
         partial(read, "listStoragePools"),
         partial(read, "listVolumes", **_OWN, **_SYSTEM_TOO),
         partial(read, "listVolumes", **_PROJECTS, **_SYSTEM_TOO),
@@ -94,6 +93,8 @@ async def read_inventory(api: Api) -> CloudInventory:
     if not any(text(row, "virtualmachineid") in users for row in volumes):  # the system's alone, or none
         plain = await _all(*(partial(read, "listVolumes", **view) for view in (_OWN, _PROJECTS)))
         volumes = _merged(volumes, *plain)
+    # Last: a host that is Up now was not given up when its machines were read, so they were not started elsewhere.
+    hosts = await read("listHosts", type="Routing", details="min")
     notes = Remarks()
     zoned = clusters_from(clusters, notes)
     known = hosts_from(hosts, notes)

@@ -1,20 +1,21 @@
 """The inventory read over HTTP from a CloudStack double of either age, and what is on one host."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 
 import pytest
 
 from controller.cloud.base import CloudUnreadableError
 from controller.cloud.cloudstack.client import CloudStackClient
 from controller.cloud.cloudstack.errors import CloudStackError
-from controller.cloud.cloudstack.inventory import machine, machines_on, read_inventory, volumes_of
+from controller.cloud.cloudstack.inventory import Rows, Value, machine, machines_on, read_inventory, volumes_of
 from controller.cloud.standalone import disk_list
 from controller.domain.cloud import UNKNOWN_POOL
 from controller.domain.model import PoolKind, VmKind
 from controller.services.inventory_sync import apply
 from tests.fakes.clock import FakeClock
 from tests.fakes.cloudstack import CloudStackDouble
-from tests.fakes.cloudstack.model import Kind
+from tests.fakes.cloudstack.model import Kind, Status
 from tests.simulation.memory_store import MemoryStore
 
 NOBODY = "0dcf0f1c-0000-4000-8000-000000000000"
@@ -142,6 +143,30 @@ async def test_one_list_that_cannot_be_read_makes_the_whole_unreadable(
     assert isinstance(caught.value.__cause__, CloudStackError)
 
 
+@dataclass
+class AtTheWorstMoment:
+    """CloudStack gives up kvm1 and starts its machine elsewhere just before the machines are read."""
+
+    client: CloudStackClient
+    double: CloudStackDouble
+
+    async def list(self, command: str, *, deadline_s: float = 30.0, **params: Value) -> Rows:
+        if command in ("listVirtualMachines", "listVolumes"):
+            kvm1 = self.double.site.host("kvm1")
+            kvm1.state = Status.DOWN
+            self.double.site.place("web", "kvm2")
+        return await self.client.list(command, deadline_s=deadline_s, **params)
+
+
+async def test_a_host_is_not_up_in_an_inventory_that_has_its_machines_elsewhere_already(
+    double: CloudStackDouble, client: CloudStackClient
+) -> None:
+    found = await read_inventory(AtTheWorstMoment(client, double))
+
+    assert {vm.name: vm.host_id for vm in found.vms}["web"] == double.site.host("kvm2").id
+    assert {host.name: host.up for host in found.hosts}["kvm1"] is False
+
+
 async def test_what_a_host_has_is_never_empty_because_of_an_error(
     double: CloudStackDouble, client: CloudStackClient
 ) -> None:
@@ -173,8 +198,8 @@ async def test_a_host_that_died_keeps_its_machines_when_cloudstack_restarts_them
 ) -> None:
     store, clock = MemoryStore(), FakeClock()
     await apply(store, clock, await read_inventory(client))
-    kvm1, web = double.site.host("kvm1"), double.site.vm("web")
-    kvm1.state = type(kvm1.state).DOWN
+    web = double.site.vm("web")
+    double.site.host("kvm1").state = Status.DOWN
     double.site.place("web", "kvm2")
 
     await apply(store, clock, await read_inventory(client))
