@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from types import FrameType
 
 from demo import setup, verdict
@@ -13,7 +14,8 @@ from demo.story import Story
 from demo.tell import Teller
 from demo.world import World, made_world
 
-MISSED, FAILED, STOPPED = 1, 2, 130
+MISSED, STOPPED = 1, 130
+LOOK_EVERY_S = 0.5
 
 
 class StoppedError(Exception):
@@ -29,7 +31,7 @@ def main() -> int:
         signal.signal(number, _stop)
     tell = Teller()
     try:
-        with made_world() as world:
+        with made_world(tell) as world:
             try:
                 return _run(world, tell, once=once)
             finally:
@@ -59,14 +61,16 @@ def _run(world: World, tell: Teller, *, once: bool) -> int:
 
 
 def _tell_story(world: World, tell: Teller) -> bool:
-    tell.title("hostfence demo: three KVM hosts, shared storage, three BMCs that speak IPMI 2.0")
-    tell.say("starting the controller with its own PostgreSQL, and a mail catcher")
-    world.start_servers()
-    tell.say(f"the controller listens on {world.url}")
+    tell.title("hostfence demo: CloudStack, three KVM hosts, shared storage, three BMCs that speak IPMI 2.0")
     world.power_up()
     for machine in world.machines.values():
         guests = ", ".join(f"{guest.name} ({'busy' if guest.busy else 'idle'})" for guest in machine.guests)
         tell.say(f"{machine.name} runs at {machine.address}, BMC at UDP port {machine.bmc_port}; VMs: {guests}")
+    world.start_cloud()
+    tell.say(f"a CloudStack that knows them (the tests' double of one) answers at {world.cloud.url}")
+    tell.say("starting the controller with its own PostgreSQL, pointed at CloudStack, and a mail catcher")
+    world.start_servers()
+    tell.say(f"the controller listens on {world.url}")
     api = Api(world.url, world.token)
     try:
         setup.set_up(world, api, tell)
@@ -80,15 +84,17 @@ def _tell_story(world: World, tell: Teller) -> bool:
 
 
 def _stay(world: World, tell: Teller) -> None:
-    """Until Ctrl-C; a signal is the only way on."""
+    """Until Ctrl-C, or another signal."""
     tell.title("Everything keeps running for a look")
     tell.plain(f"  API documentation   {world.url}/docs")
     tell.plain(f"  admin token         {world.token}")
     tell.plain(f"  try                 curl -sH 'Authorization: Bearer {world.token}' {world.url}/api/v1/incidents")
+    tell.plain(f"  CloudStack's view   curl -sX POST {world.cloud.control_url}/view")
     tell.plain("  Ctrl-C ends it")
     try:
         while True:
-            signal.pause()
+            world.follow_cloud()
+            time.sleep(LOOK_EVERY_S)
     except StoppedError:
         return
 

@@ -1,7 +1,7 @@
 """One demo host's BMC as a process, wired to the host's power: *off* really kills everything that runs on the host.
 
-``python -m demo.chassis --name NAME --address ADDRESS --user USER --password-file FILE --log FILE --host-group PGID``.
-Every process of a demo host is in one process group; its number stays the host's as long as the demo runs.
+``python -m demo.chassis --name NAME --address ADDRESS --user USER --password-file FILE --log FILE --host-group FILE``.
+Every process of a demo host is in one process group; the file holds its number, another one after each boot.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--user", required=True)
     parser.add_argument("--password-file", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--host-group", type=int, required=True)
+    parser.add_argument("--host-group", type=Path, required=True)
     asyncio.run(_serve(parser.parse_args()))
 
 
@@ -30,7 +30,7 @@ async def _serve(options: argparse.Namespace) -> None:
     def power(state: str) -> None:
         if state == "off":
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(options.host_group, signal.SIGKILL)
+                os.killpg(int(options.host_group.read_text(encoding="utf-8")), signal.SIGKILL)
 
     bmc = DemoBmc(
         user=options.user,

@@ -20,8 +20,8 @@ _STATES = {
     "held": "hostfence holds: it leaves the host alone, and says why",
     "fencing": "dead for long enough, and nothing speaks against it: one last look, then the power is cut",
     "verifying": "the BMC took the command; that proves nothing, so its state is read until it is proven",
-    "releasing": "the power is proven off: one more look for signs of life, then the release",
-    "fenced": "released: the VMs may start elsewhere; the incident is closed",
+    "releasing": "the power is proven off: one more look for signs of life, then CloudStack may let its VMs go",
+    "fenced": "released: CloudStack has none of its VMs there any more; the incident is closed",
     "recovered": "the host is back: the incident is closed, nothing was done to it",
 }
 
@@ -47,8 +47,9 @@ class Post:
 class Follower:
     """One incident."""
 
-    def __init__(self, world: World, api: Api, tell: Teller, post: Post, incident: dict[str, Any]) -> None:
-        self._world, self._api, self._tell, self._post = world, api, tell, post
+    def __init__(self, look: Callable[[], None], api: Api, tell: Teller, post: Post, incident: dict[str, Any]) -> None:
+        """``look``: what else is to be looked at, again and again."""
+        self._look, self._api, self._tell, self._post = look, api, tell, post
         self._path = f"/incidents/{incident['id']}"
         self._events = 0
         self._rounds = 0
@@ -58,7 +59,7 @@ class Follower:
         """Tell on until the incident is as it should be."""
         until = time.monotonic() + within_s
         while True:
-            self._world.check()
+            self._look()
             self.incident = self._api.get(self._path)
             self._tell_new()
             self._post.tell_new()

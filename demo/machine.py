@@ -42,6 +42,7 @@ class Machine:
     token: str = field(default="", repr=False)
     bmc: Child | None = None
     bmc_port: int = 0
+    boots: int = 0
     _kernel: Child | None = None
     _running: dict[str, Child] = field(default_factory=dict)
     _hole: BlackHole | None = None
@@ -60,13 +61,12 @@ class Machine:
     def power_up(self) -> None:
         """The kernel, the BMC beside it, the VMs. The agent follows once the controller has given its token."""
         self.folder.mkdir()
-        (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
-        self._kernel = start(f"{self.name} kernel", [PYTHON, GUEST, "kernel"], log=self.folder / "kernel.log")
+        self._boot_kernel()
         password = self.folder / "bmc-password"
         password.write_text(BMC_PASSWORD)
         command = [PYTHON, "-m", "demo.chassis", "--name", f"bmc of {self.name}", "--address", self.address]
         command += ["--user", BMC_USER, "--password-file", str(password), "--log", str(self.bmc_log)]
-        command += ["--host-group", str(self.group)]
+        command += ["--host-group", str(self.folder / "group")]
         self.bmc = start(f"BMC of {self.name}", command, log=self.folder / "bmc.log")
         for guest in self.guests:
             self.start_guest(guest)
@@ -101,9 +101,29 @@ class Machine:
 
     def lose_power(self) -> None:
         """Everything stops without a word and nobody answers at its address; the power stays on, as in a hung host."""
-        for name in ("serve", "heartbeat", *(guest.name for guest in self.guests)):
+        for name in list(self._running):
             self.kill(name)
         self._hole = BlackHole(self.address, self.port)
+
+    def boot(self) -> None:
+        """It has power again: another kernel, and its probe agent; VMs are CloudStack's to start."""
+        if self._hole is not None:
+            self._hole.close()
+            self._hole = None
+        if self._kernel is not None:
+            self._kernel.kill()
+        self._boot_kernel()
+        self.start_heartbeat()
+        self.start_agent()
+
+    def runs(self, name: str) -> bool:
+        """Whether the VM was started here and not killed since."""
+        return name in self._running
+
+    def pid(self, name: str) -> int:
+        """Of a VM's process that runs here; 0 where none does."""
+        child = self._running.get(name)
+        return child.popen.pid if child is not None and child.running else 0
 
     def living(self) -> list[int]:
         """Process ids of what runs on it, the kernel included."""
@@ -129,6 +149,12 @@ class Machine:
         for child in (self._kernel, self.bmc, *self._running.values()):
             if child is not None:
                 child.kill()
+
+    def _boot_kernel(self) -> None:
+        self.boots += 1
+        (self.folder / "boot_id").write_text(f"{uuid.uuid4()}\n")
+        self._kernel = start(f"{self.name} kernel", [PYTHON, GUEST, "kernel"], log=self.folder / "kernel.log")
+        (self.folder / "group").write_text(f"{self.group}\n")
 
     def _agent(self, command: str, *arguments: str) -> Child:
         settings = {

@@ -1,14 +1,14 @@
-"""Sets the demo up as an administrator would: everything through the REST interface, shorter times through settings."""
+"""Sets the demo up as an administrator would: CloudStack knows the site, what it cannot know is written by REST."""
 
 from typing import Any
 
 from demo.api import Api
-from demo.machine import BMC_PASSWORD, BMC_USER
+from demo.cloudstack import CLUSTER
+from demo.machine import BMC_PASSWORD
 from demo.processes import MissedError, wait_for
 from demo.tell import Teller
 from demo.world import HEARTBEAT_S, World
 
-CLUSTER = "demo"
 READY_WITHIN_S = 90.0
 
 TIMES: dict[str, Any] = {
@@ -30,9 +30,10 @@ TIMES_EVERYWHERE: dict[str, Any] = {"heartbeat_interval": HEARTBEAT_S, "startup_
 
 def set_up(world: World, api: Api, tell: Teller) -> None:
     """Inventory, settings, agents; returns when hostfence could fence any of the hosts."""
-    _site(world, api)
+    _read_from_cloudstack(world, api, tell)
+    _settings(world, api)
     _hosts(world, api)
-    tell.say("cluster, pool, hosts, VMs with their disks, BMCs, a mail channel: entered through the REST interface")
+    tell.say("written through the REST interface: the BMCs' password, the agents' ports and tokens, a mail channel")
     first = next(iter(world.machines.values()))
     first.prepare_pool()
     for machine in world.machines.values():
@@ -49,7 +50,25 @@ def set_up(world: World, api: Api, tell: Teller) -> None:
     _wait_until_ready(world, api, tell)
 
 
-def _site(world: World, api: Api) -> None:
+def _read_from_cloudstack(world: World, api: Api, tell: Teller) -> None:
+    """Cluster, hosts, pool, VMs with their disks, BMC addresses and users: all of it comes from there."""
+
+    def read() -> dict[str, Any] | None:
+        world.check()
+        report: dict[str, Any] = api.get("/cloud")
+        return report if report["read_at"] else None
+
+    report = wait_for("hostfence to read CloudStack's inventory", read, within_s=READY_WITHIN_S, every_s=0.25)
+    assert report is not None  # noqa: S101 - wait_for gives what is true
+    if report["problem"]:
+        raise MissedError(f"hostfence could not take over CloudStack's inventory: {report['problem']}")
+    found = ", ".join(f"{what} {report['counts'][what]}" for what in ("clusters", "hosts", "pools", "vms", "disks"))
+    tell.say(f"hostfence has read CloudStack's inventory, BMC addresses too ({found}); its report says:")
+    for sentence in (*report["warnings"], *report["unmapped"]):
+        tell.more(sentence)
+
+
+def _settings(world: World, api: Api) -> None:
     mail = {
         "name": "operators",
         "kind": "email",
@@ -60,23 +79,15 @@ def _site(world: World, api: Api) -> None:
         "recipients": ["on-call@demo.example"],
     }
     api.patch("/settings", {**TIMES_EVERYWHERE, "channels": [mail]})
-    api.post("/clusters", {"name": CLUSTER})
-    device = {"ipmi.driver": "ipmi", "ipmi.username": BMC_USER, "ipmi.password": BMC_PASSWORD}
-    api.patch(f"/clusters/{CLUSTER}/settings", device)
-    api.post("/pools", {"name": "shared", "kind": "file", "root": str(world.pool), "cluster": CLUSTER})
+    api.patch(f"/clusters/{CLUSTER}/settings", {"ipmi.password": BMC_PASSWORD})
 
 
 def _hosts(world: World, api: Api) -> None:
+    """What CloudStack cannot know of a host is where its probe agent listens; and each agent needs its own token."""
     for machine in world.machines.values():
-        body = {"cluster": CLUSTER, "name": machine.name, "address": machine.address, "agent_port": machine.port}
-        made = api.post("/hosts", body)
-        machine.host_id, machine.token = made["id"], made["agent_token"]
-        vms = [
-            {"name": guest.name, "external_id": f"vm-{guest.name}", "disks": [{"path": str(guest.disk)}]}
-            for guest in machine.guests
-        ]
-        api.put(f"/hosts/{machine.name}/vms", vms)
-        api.patch(f"/hosts/{machine.name}/settings", {"ipmi.host": machine.address, "ipmi.port": machine.bmc_port})
+        api.patch(f"/hosts/{machine.name}", {"agent_port": machine.port})
+        host = api.post(f"/hosts/{machine.name}/agent-token", None)
+        machine.host_id, machine.token = host["id"], host["agent_token"]
 
 
 def _wait_until_seen(world: World, api: Api) -> None:

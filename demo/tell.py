@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 _WIDEST = 116
 _MARGIN = 12
-_CODES = {"bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33", "magenta": "35", "title": "1;36"}
+_CODES = {
+    "bold": "1",
+    "dim": "2",
+    "red": "1;31",
+    "green": "32",
+    "yellow": "33",
+    "magenta": "35",
+    "cloud": "36",
+    "title": "1;36",
+}
 
 
 class Teller:

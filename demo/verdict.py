@@ -1,4 +1,4 @@
-"""Holds the story to account: the BMCs' own logs, the mails that arrived, the incidents' ends; the table of times."""
+"""Holds the story to account: the logs of BMCs and CloudStack, the mails, the incidents' ends; the table of times."""
 
 from itertools import pairwise
 from typing import Any
@@ -6,24 +6,25 @@ from typing import Any
 from demo.api import Api, monotonic
 from demo.mail import read_mails
 from demo.setup import TIMES, TIMES_EVERYWHERE
-from demo.story import DYING, IDLE, REFUGE, Seen, orchestrator_calls, policy_waits
+from demo.story import DYING, IDLE, OTHER, Seen, policy_waits
 from demo.tell import Teller
+from demo.verdict_cloud import Facts, cloud_facts, quarantined_at
 from demo.world import World
 
-Facts = list[tuple[str, bool]]
 _HARMLESS = frozenset({"login", "logout", "status"})
 
 
 def facts(world: World, api: Api, seen: Seen) -> Facts:
     """Everything the demo promises, and whether it is so."""
-    return [*_bmcs(world, seen), *_incidents(api, seen), *_mails(world), *_consequences(world, seen)]
+    return [*_bmcs(world, seen), *_incidents(api, seen), *_mails(world), *_host(world, seen), *cloud_facts(world, seen)]
 
 
 def show(found: Facts, tell: Teller) -> bool:
     """Say them; true when all are good."""
-    tell.title("Asserted, from the BMCs' own logs, the mails and the REST interface")
+    tell.title("Asserted, from the BMCs' and CloudStack's own logs, the mails and the REST interface")
     for text, good in found:
         tell.check(text, good=good)
+    tell.plain(f"  {sum(good for _, good in found)} of {len(found)} hold")
     return all(good for _, good in found)
 
 
@@ -35,15 +36,18 @@ def times(world: World, seen: Seen, tell: Teller) -> None:
         ("death", seen.died_at),
         ("suspected: incident opened", monotonic(seen.fenced["opened_at"])),
         ("first dead round", monotonic(dead[0]["at"])),
+        ("quarantined: Disabled in CloudStack", quarantined_at(world)),
         ("last dead round", monotonic(dead[-1]["at"])),
         ("intent stored", monotonic(seen.attempts[0]["intended_at"])),
         ("off at the BMC, by its own log", _entries(world, DYING, "power_off")[0]["at"]),
         ("off proven", proven),
-        ("released", monotonic(seen.fenced["released_at"])),
+        *((f"{vm} runs elsewhere", at) for vm, at in seen.runs_at.items()),
+        ("released: CloudStack has none of its VMs there", monotonic(seen.fenced["released_at"])),
     ]
+    moments.sort(key=lambda moment: moment[1])
     steps = [0.0, *(after[1] - before[1] for before, after in pairwise(moments))]
     rows = [(text, f"{at - seen.died_at:.1f}", f"+{step:.1f}") for (text, at), step in zip(moments, steps, strict=True)]
-    tell.table("Seconds from death to release, and from step to step", rows)
+    tell.table("Seconds from death to life elsewhere, and from step to step", rows)
     waits = policy_waits()
     total = sum(seconds for _, seconds in waits)
     took = proven - seen.died_at
@@ -52,18 +56,25 @@ def times(world: World, seen: Seen, tell: Teller) -> None:
     listed.append(("death to proof of off, as it was", f"{took:.1f}", f"{took - total:+.1f}: looking, asking, reading"))
     window = TIMES_EVERYWHERE["vanish_window"] + TIMES_EVERYWHERE["heartbeat_interval"]
     listed.append(("least from command to release: vanish_window + heartbeat", f"{window:.0f}", ""))
+    listed.append(("death to CloudStack's own VM-HA, had nobody quarantined it", f"{_alone(world, seen)}", ""))
+    listed.append(("the story, without its set-up", f"{seen.took_s:.0f}", ""))
     tell.table("Beside what the settings alone make one wait, in seconds", listed)
+
+
+def _alone(world: World, seen: Seen) -> str:
+    at = world.cloud.by_itself_at
+    return f"{at - seen.died_at:.1f}" if at else "never"
 
 
 def _bmcs(world: World, seen: Seen) -> Facts:
     offs, went_off = _entries(world, DYING, "off"), _entries(world, DYING, "power_off")
     dead = _dead_rounds(seen)
     needed = 1 + TIMES["additional_checks"]
-    others = [entry for name in (IDLE, REFUGE) for entry in _commands(world, name)]
+    others = [entry for name in (IDLE, OTHER) for entry in _commands(world, name)]
     return [
         (
-            f"{DYING}'s BMC was told off exactly once, and nothing else",
-            [entry["what"] for entry in _commands(world, DYING)] == ["power_off", "off"],
+            f"{DYING}'s BMC was told off exactly once, on once by the operator, and nothing else",
+            [entry["what"] for entry in _commands(world, DYING)] == ["power_off", "off", "power_on", "on"],
         ),
         (
             f"{DYING}'s BMC said on until then",
@@ -73,7 +84,7 @@ def _bmcs(world: World, seen: Seen) -> Facts:
             f"no off before the last of {len(dead)} dead rounds (at least {needed} needed)",
             len(dead) >= needed and bool(went_off) and went_off[0]["at"] > monotonic(dead[-1]["at"]),
         ),
-        (f"the BMCs of {IDLE} and {REFUGE} were only ever read", not others),
+        (f"the BMCs of {IDLE} and {OTHER} were only ever read", not others),
     ]
 
 
@@ -96,7 +107,7 @@ def _incidents(api: Api, seen: Seen) -> Facts:
             f"{end['proof']['reads']} off reads in a row made the proof (at least {TIMES['off_reads']})",
             end["proof"]["reads"] >= TIMES["off_reads"],
         ),
-        (f"{IDLE}, idle all the time, and {REFUGE}: no incident", not api.incidents(IDLE) + api.incidents(REFUGE)),
+        (f"{IDLE}, idle all the time, and {OTHER}: no incident", not api.incidents(IDLE) + api.incidents(OTHER)),
         (f"{DYING}: these two incidents and no other", len(api.incidents(DYING)) == 2),
     ]
 
@@ -109,6 +120,7 @@ def _mails(world: World) -> Facts:
         ("fencing", "dead; power is being cut", "cutting its power"),
         ("proof", "power proven off", "proven off"),
         ("fenced", "fenced", "may run elsewhere"),
+        ("returned", "returned", "healthy for long enough"),
     ]
     told: Facts = []
     for name, subject, text in wanted:
@@ -119,22 +131,14 @@ def _mails(world: World) -> Facts:
     return told
 
 
-def _consequences(world: World, seen: Seen) -> Facts:
-    calls = {call["effect"]: call for call in orchestrator_calls(world.told_orchestrator)}
-    off = _entries(world, DYING, "power_off")
-    quarantined = calls.get("quarantine", {}).get("at", float("inf"))
-    released = calls.get("release", {}).get("at", 0.0)
-    proven = monotonic(seen.fenced["proof"]["proven_at"])
+def _host(world: World, seen: Seen) -> Facts:
     idle = {guest.name: guest.disk.stat().st_mtime_ns for guest in world.machines[IDLE].guests}
     return [
-        ("quarantined before the power was cut", bool(off) and quarantined < off[0]["at"]),
-        ("released after the proof of off, never before", released >= proven),
         (
             f"{seen.living_before} process of {DYING} still ran before the off, none afterwards",
-            seen.living_before > 0 and not world.machines[DYING].living(),
+            seen.living_before > 0 and seen.living_after == 0,
         ),
-        (f"its VMs run on {REFUGE}: no second copy held their disks", seen.started_elsewhere),
-        (f"the disks of {IDLE} were not written once", idle == seen.idle_disk_at),
+        (f"the disks of {IDLE}'s own VM were not written once", idle == seen.idle_disk_at),
     ]
 
 

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import random
 import secrets
-import shlex
 import shutil
 import socket
 import tempfile
@@ -12,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from demo.machine import Guest, Machine
-from demo.processes import PYTHON, REPOSITORY, Child, DemoError, start
+from demo.cloudstack import Cloud, HostPlan, make_cloud
+from demo.machine import BMC_USER, Guest, Machine
+from demo.processes import PYTHON, Child, DemoError, start
+from demo.tell import Teller
 
 HEARTBEAT_S = 1
 CONTROLLER_STARTS_WITHIN_S = 90.0
@@ -27,6 +28,8 @@ class World:
     """What runs. Use :func:`made_world`."""
 
     folder: Path
+    tell: Teller
+    cloud: Cloud = field(default_factory=make_cloud)
     machines: dict[str, Machine] = field(default_factory=dict)
     mail: Child | None = None
     mail_port: int = 0
@@ -44,10 +47,20 @@ class World:
         """Where caught mails are."""
         return self.folder / "mails"
 
-    @property
-    def told_orchestrator(self) -> Path:
-        """What hostfence told the toy orchestrator, as JSON lines."""
-        return self.folder / "orchestrator.jsonl"
+    def start_cloud(self) -> None:
+        """CloudStack, which knows the hosts, their VMs with the disks, and the addresses of their BMCs."""
+        plans = [
+            HostPlan(
+                name=machine.name,
+                address=machine.address,
+                bmc_port=machine.bmc_port,
+                bmc_user=BMC_USER,
+                disks={guest.name: guest.disk for guest in machine.guests},
+            )
+            for machine in self.machines.values()
+        ]
+        self.cloud.build(plans, self.pool)
+        self.cloud.start()
 
     def start_servers(self) -> None:
         """The mail catcher, and the controller with its own PostgreSQL."""
@@ -75,8 +88,26 @@ class World:
         for machine in self.machines.values():
             machine.bmc_ready()
 
+    def follow_cloud(self) -> None:
+        """Tell what changed in CloudStack's own view, and let its agents do on the hosts what it told them."""
+        for text in self.cloud.look():
+            self.tell.say(f"CloudStack: {text}", style="cloud")
+        for name, hosts in self.cloud.placed().items():
+            for machine in self.machines.values():
+                if machine.name in hosts and not machine.runs(name):
+                    machine.start_guest(self._guest(name))
+                elif machine.name not in hosts and machine.runs(name):
+                    machine.kill(name)
+
+    def disks_in_use(self) -> list[str]:
+        """VMs that found their disk in use by another copy when they were started."""
+        names = [guest.name for machine in self.machines.values() for guest in machine.guests]
+        logs = [(name, log) for name in names for log in self.folder.glob(f"*/{name}.log")]
+        return [name for name, log in logs if "in use" in log.read_text(errors="replace")]
+
     def check(self) -> None:
-        """Raise when something ended by itself."""
+        """Follow CloudStack; raise when something ended by itself."""
+        self.follow_cloud()
         servers = [child for child in (self.mail, self.controller) if child is not None and not child.running]
         for child in (*servers, *(one for machine in self.machines.values() for one in machine.ended())):
             raise DemoError(f"{child.name} ended by itself (exit {child.popen.returncode}): {child.tail(5)}")
@@ -96,6 +127,7 @@ class World:
         """End every process, remove every file."""
         if self.controller is not None:
             self.controller.end(CONTROLLER_STOPS_WITHIN_S)
+        self.cloud.close()
         if self.mail is not None:
             self.mail.end(1)
         for machine in self.machines.values():
@@ -109,15 +141,11 @@ class World:
     def _controller(self) -> Child:
         port = _free_port("127.0.0.1")
         self.url = f"http://127.0.0.1:{port}"
-        program = REPOSITORY / "demo" / "orchestrator.py"
-        hook = shlex.join([PYTHON, "-I", "-S", str(program), str(self.told_orchestrator)])
         env = {
             "DATA_DIR": str(self.folder / "data"),
             "LISTEN_PORT": str(port),
-            "STANDALONE_QUARANTINE": hook,
-            "STANDALONE_UNQUARANTINE": hook,
-            "STANDALONE_RELEASE": hook,
             "LAB_ALLOW_LOOPBACK_BMC": "true",
+            **self.cloud.env(),
         }
         return start(
             "controller",
@@ -126,13 +154,16 @@ class World:
             env={f"HOSTFENCE_{name}": text for name, text in env.items()},
         )
 
+    def _guest(self, name: str) -> Guest:
+        return next(guest for machine in self.machines.values() for guest in machine.guests if guest.name == name)
+
 
 @contextlib.contextmanager
-def made_world() -> Iterator[World]:
+def made_world(tell: Teller) -> Iterator[World]:
     """A world in a fresh temporary folder; nothing of it is left afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="hostfence-demo-"))
     folder.chmod(0o711)  # root's PostgreSQL runs under another account, which must pass through
-    world = World(folder=folder)
+    world = World(folder=folder, tell=tell)
     try:
         world.pool.mkdir()
         world.mails.mkdir()
