@@ -233,11 +233,14 @@ class CloudStack:
         """See :class:`controller.cloud.base.Cloud` and :mod:`controller.cloud.cloudstack.release`."""
         if host.external_id is None:
             return EffectResult(done=False, said=f"{host.name} has no id of CloudStack's (external_id)")
-        kept = Progress.read(progress)
+        kept, until = Progress.read(progress), self._boottime() + SLICE_S
         try:
             async with asyncio.timeout(SLICE_S):
                 can = await self._capabilities()
-                return await Release(self._client, host.external_id, machines, kept, can.degraded).go_on()
+                step = Release(
+                    self._client, host.external_id, machines, kept, can.degraded, lambda: self._boottime() > until
+                )
+                return await step.go_on()
         except (CloudStackError, CloudUnreadableError) as error:
             trouble = str(error)
         except TimeoutError:

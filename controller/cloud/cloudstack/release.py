@@ -7,6 +7,7 @@ run on the host any more.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -69,6 +70,8 @@ class Release:
     machines: tuple[Machine, ...]
     progress: Progress
     degraded_allowed: bool
+    late: Callable[[], bool]
+    """True once nothing may be sent any more: a process that was stopped meanwhile must look for life again."""
 
     async def go_on(self) -> EffectResult:
         """Do what can be done now.
@@ -77,6 +80,7 @@ class Release:
 
         Raises:
             CloudStackError, CloudUnreadableError: CloudStack could not be asked; nothing is lost, call again.
+            TimeoutError: it is too late for more.
         """
         vms = await self._vms()
         if not self.progress.way:
@@ -113,7 +117,7 @@ class Release:
             return True
         if not self.progress.degraded_job:
             try:
-                self.progress.degraded_job = await self.client.start("declareHostAsDegraded", id=self.host_id)
+                self.progress.degraded_job = await self._start("declareHostAsDegraded", self.host_id)
             except CloudStackError as error:
                 return self._refused(error)
         job = await self._job(self.progress.degraded_job)
@@ -166,16 +170,21 @@ class Release:
         return self.progress.tries.get(f"{verb} {vm.id}", 0)
 
     async def _ask(self, verb: Verb, vm: CloudVm) -> None:
-        how = {"forced": True} if verb == "stop" else {}
+        how: dict[str, bool] = {"forced": True} if verb == "stop" else {}
         self.progress.tries[f"{verb} {vm.id}"] = self._tried(verb, vm) + 1
         try:
-            job = await self.client.start(f"{verb}{_NOUN[vm.kind]}", id=vm.id, **how)
+            job = await self._start(f"{verb}{_NOUN[vm.kind]}", vm.id, **how)
         except CloudStackError as error:
             self.progress.said[vm.id] = error.said
             if error.kind is not ErrorKind.REJECTED:
                 self.progress.tries[f"{verb} {vm.id}"] -= 1
         else:
             self.progress.jobs[vm.id] = (verb, job)
+
+    async def _start(self, command: str, of: str, **how: bool) -> str:
+        if self.late():
+            raise TimeoutError
+        return await self.client.start(command, id=of, **how)
 
     async def _settle(self) -> None:
         """Take note of the jobs that have ended."""

@@ -80,6 +80,8 @@ class CloudStackDouble:
         self.api = Api(self.site, {one.key: one for one in keys})
         self.trouble = Trouble(self.site.jobs)
         self.requests: list[Asked] = []
+        self.on_request: Callable[[Asked], object] = lambda _: None
+        """Something happens while the request is on its way."""
         first = next(iter(self.api.keys.values()))
         self.key, self.secret = first.key, first.secret
         self.url = f"http://cloudstack.invalid{PATH}"
@@ -152,6 +154,7 @@ class CloudStackDouble:
         command = given.get("command", "")
         seen = {name: value for name, value in given.items() if name.lower() not in _SECRETS}
         self.requests.append(Asked(command, seen, method, self.site.schedule.now()))
+        self.on_request(self.requests[-1])
         ill = self.trouble.take(command)
         if not self.site.answers():
             await self._cut(send)

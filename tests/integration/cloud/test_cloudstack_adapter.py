@@ -290,6 +290,21 @@ async def test_a_controller_that_dies_at_any_step_is_followed_by_one_that_goes_o
     assert cloud.site.two_writers() == []
 
 
+@pytest.mark.parametrize("profile", ["current", "old"])
+async def test_one_that_was_stopped_in_the_middle_of_a_step_sends_nothing_when_it_wakes(profile: str) -> None:
+    """Meanwhile another controller may have looked, and the host may be back with its machines."""
+    cloud = a_cloud(profile)
+    cloud.add("web")
+    await cloud.dead()
+    first = await cloud.adapter.release(cloud.host(), cloud.machines(), {})
+    cloud.double.on_request = lambda asked: cloud.time.advance(60 if asked.command == "listRouters" else 0)
+    result = await cloud.adapter.release(cloud.host(), cloud.machines(), first.progress)
+    assert (result.done, result.pending) == (False, True)
+    assert cloud.double.count("declareHostAsDegraded") == cloud.double.count("stopVirtualMachine") == 0
+    cloud.double.on_request = lambda _: None
+    assert (await cloud.release())[-1].done
+
+
 async def test_degraded_that_is_refused_is_done_machine_by_machine() -> None:
     cloud = a_cloud()
     cloud.add("web")
