@@ -3,7 +3,9 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -11,6 +13,8 @@ import structlog
 _SECRET_NAME = re.compile(r"password|passwd|token|secret|authorization|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"(postgresql(?:\+\w+)?://[^:/@\s]*:)[^@\s]+(@)|(Bearer )\S+", re.IGNORECASE)
 HIDDEN = "***"
+_HTTP_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.http2", "httpcore.proxy")
+_silent: ContextVar[bool] = ContextVar("http_silent", default=False)
 
 
 def configure(*, as_json: bool = False, level: int = logging.INFO) -> None:
@@ -50,3 +54,25 @@ def _shown(name: object, value: Any) -> Any:
             return [_shown("", one) for one in value]
         case _:
             return value
+
+
+@contextmanager
+def quiet_http() -> Iterator[None]:
+    """Drop what the HTTP libraries log in this task (and in tasks it starts) until the block ends.
+
+    At DEBUG httpcore writes every response header (a Redfish session's ``X-Auth-Token``, a cookie, ``X-Description``
+    where a management server repeats what it refuses), and httpx the URLs, of which a session's may be its token. A
+    level set on those loggers could be set back by whoever debugs; a filter stays.
+    """
+    for name in _HTTP_LOGGERS:
+        logging.getLogger(name).addFilter(_may_be_logged)  # a filter that is there already is not added again
+    before = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(before)
+
+
+def _may_be_logged(record: logging.LogRecord) -> bool:
+    del record
+    return not _silent.get()

@@ -18,8 +18,8 @@ from controller.cloud.cloudstack.answers import BODY_LIMIT, OversizeError, body_
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind, Redactor
 from controller.cloud.cloudstack.network import in_words, tls_trouble, trust
 from controller.cloud.cloudstack.paging import Rows, all_pages
-from controller.cloud.cloudstack.quiet import quiet_http
 from controller.cloud.cloudstack.signing import signed_form
+from controller.logs import quiet_http
 
 Value = str | bool | int
 

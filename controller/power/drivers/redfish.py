@@ -18,8 +18,8 @@ from controller.domain.power import (
     PowerReading,
     PowerState,
 )
+from controller.logs import quiet_http
 from controller.power.drivers.redfish_answers import Answer, RedfishFault
-from controller.power.drivers.redfish_quiet import quiet_http
 from controller.power.drivers.redfish_session import RedfishSession
 from controller.power.drivers.redfish_system import System, find_system, read_system, reset_of
 from controller.power.drivers.redfish_tls import trust
