@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from controller.domain.catalogue import CATALOGUE, GROUPS, MIN_SILENCE_WITHOUT_HEARTBEAT_S
-from controller.domain.channels import EmailChannel
+from controller.domain.channels.base import ChannelSettings
 from controller.domain.exec_presets import IPMI_PASSWORD_BYTES, IPMI_USERNAME_BYTES, command_of
 from controller.domain.exec_rules import exec_problem, password_in_argv
 from controller.domain.model import Level, SettingRow
@@ -70,10 +70,10 @@ def explain(
     return {name: Effective(value=shown(name, one.value), source=one.source) for name, one in found.items()}
 
 
-def channels_of(rows: Sequence[SettingRow]) -> tuple[EmailChannel, ...]:
-    """The notification channels, with passwords."""
+def channels_of(rows: Sequence[SettingRow]) -> tuple[ChannelSettings, ...]:
+    """The notification channels, with their secrets."""
     found = _effective(rows, cluster_id=None, host_id=None, other_hosts_in_cluster=0)["channels"]
-    channels: tuple[EmailChannel, ...] = parse("channels", found.value)
+    channels: tuple[ChannelSettings, ...] = parse("channels", found.value)
     return channels
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from controller.domain.addresses import canonical_address
 from controller.domain.catalogue import CATALOGUE, Kind, Setting
-from controller.domain.channels import ChannelError, EmailChannel, channel_to_json, parse_channels, show_channel
+from controller.domain.channels.base import ChannelError, ChannelSettings
+from controller.domain.channels.kinds import channel_to_json, parse_channels, show_channel
 from controller.domain.exec_template import parse_template
 from controller.domain.model import Level
 from controller.domain.policy import Action, Mode
@@ -178,7 +179,7 @@ def _state_map(setting: Setting, raw: Any) -> dict[str, str]:
     return dict(raw)
 
 
-def _channels(setting: Setting, raw: Any) -> tuple[EmailChannel, ...]:
+def _channels(setting: Setting, raw: Any) -> tuple[ChannelSettings, ...]:
     if not isinstance(raw, list) or len(raw) > setting.maximum:
         raise ValueError(f"write a list of at most {setting.maximum:g} channels")
     try:

@@ -24,13 +24,17 @@ _MAX_SAID = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A notice in words. Channels that carry fields (traps, webhooks) take them from ``notice``."""
+    """A notice in words. Channels that carry fields (traps, webhooks) take them from ``notice``.
+
+    ``cluster``: its cluster's name; empty where the notice is about none.
+    """
 
     notice: Notice
     subject: str
     text: str
     html: str
     link: str = ""
+    cluster: str = ""
 
 
 class ChannelError(Exception):

@@ -16,7 +16,7 @@ _REASONS_IN_SUBJECT = 2
 _WITH_REASONS = frozenset({NoticeKind.HELD, NoticeKind.HOLD_CHANGED, NoticeKind.REMINDER})
 
 
-def render(notice: Notice, *, link_base: str) -> Rendered:
+def render(notice: Notice, *, link_base: str, cluster: str = "") -> Rendered:
     """The message for ``notice``. ``link_base``: the web UI's address ("" when unknown: then without links)."""
     link = link_to(notice, link_base=link_base)
     facts = {
@@ -31,6 +31,7 @@ def render(notice: Notice, *, link_base: str) -> Rendered:
         text=_TEMPLATES.get_template("notice.txt.j2").render(facts),
         html=_TEMPLATES.get_template("notice.html.j2").render(facts),
         link=link,
+        cluster=cluster,
     )
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from controller.db.store import Clock, Store, Tx
 from controller.domain.catalogue import CATALOGUE, GROUPS, Kind
-from controller.domain.channels import keep_passwords
 from controller.domain.inheritance import Effective, check_combination, explain, of_each_device
 from controller.domain.model import Cluster, Host, Level, SettingRow
 from controller.domain.policy import Mode, Policy
 from controller.domain.setting_values import SettingError, check_level, parse, setting_named, shown, to_json
+from controller.services import channel_rules
 from controller.services.changes import changing, checked_reason, record
 from controller.services.device_rules import DeviceRules, refuse_shared_devices, refuse_unusable_device
 from controller.services.errors import BadInput
@@ -100,7 +100,7 @@ async def _write(
         owner_id = await owner_id_of(tx, scope.level, scope.ref)
         rows = await tx.setting_rows()
         before = _at(rows, scope.level, owner_id)
-        after = _merged(before, changes, values, replace=replace)
+        after = await _merged(tx, before, changes, values, replace=replace)
         refuse_unusable_device({name: after[name] for name in values if name in after}, rules)
         new_rows = [row for row in rows if (row.level, row.owner_id) != (scope.level, owner_id)] + [
             SettingRow(level=scope.level, owner_id=owner_id, field=name, value=value) for name, value in after.items()
@@ -159,8 +159,8 @@ def _checked_alone(changes: Mapping[str, Any], level: Level) -> dict[str, Any]:
     return values
 
 
-def _merged(
-    before: Mapping[str, Any], changes: Mapping[str, Any], values: Mapping[str, Any], *, replace: bool
+async def _merged(
+    tx: Tx, before: Mapping[str, Any], changes: Mapping[str, Any], values: Mapping[str, Any], *, replace: bool
 ) -> dict[str, Any]:
     kept = {
         name: value
@@ -169,7 +169,7 @@ def _merged(
     }
     for name, value in values.items():
         if CATALOGUE[name].kind is Kind.CHANNELS:
-            kept[name] = to_json(keep_passwords(value, changes[name], before.get(name)))
+            kept[name] = to_json(await channel_rules.settled(tx, value, changes[name], before.get(name)))
         else:
             kept[name] = to_json(value)
     return kept

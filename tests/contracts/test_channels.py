@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.domain.channels import EmailChannel, Tls
+from controller.domain.channels.email import EmailChannel, Tls
 from controller.notifications.base import Channel, ChannelError
 from controller.notifications.channels.email import Email
 from controller.notifications.render import render

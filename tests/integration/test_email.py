@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.channels import EmailChannel, Tls
+from controller.domain.channels.email import EmailChannel, Tls
 from controller.notifications.base import ChannelError
 from controller.notifications.channels.email import Email
 from controller.notifications.render import render

@@ -18,7 +18,7 @@ from email.utils import format_datetime
 
 import aiosmtplib
 
-from controller.domain.channels import EmailChannel, Tls
+from controller.domain.channels.email import EmailChannel, Tls
 from controller.domain.model import Severity
 from controller.notifications.base import SEND_TIMEOUT, ChannelError, Rendered
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.domain.catalogue import CATALOGUE
+from controller.domain.channels.email import EmailChannel
 from controller.domain.inheritance import Effective, Origin, channels_of, check_combination, explain, resolve
 from controller.domain.model import Level, SettingRow
 from controller.domain.policy import Action, Mode, Policy
@@ -185,7 +186,9 @@ def test_channels_come_with_their_passwords_only_for_the_notifier() -> None:
         "password": "s3cret",
     }
     channels = row(Level.GLOBAL, "channels", [mail])
-    assert channels_of([channels])[0].password == "s3cret"
+    [channel] = channels_of([channels])
+    assert isinstance(channel, EmailChannel)
+    assert channel.password == "s3cret"
     assert channels_of([]) == ()
     assert "s3cret" not in json.dumps(effective(channels)["channels"].value)
 

@@ -2,22 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from controller.domain.channels import EmailChannel
+from controller.domain.channels.email import EmailChannel
 from controller.domain.model import Severity
 from controller.notifications.base import ChannelError
-from controller.notifications.registry import ChannelRegistry, channels_wanting
+from controller.notifications.registry import ChannelRegistry
 from controller.notifications.render import render
 from tests.fakes.channel import FakeChannel
 from tests.fixtures.notices import a_notice
 
 OPS = EmailChannel(name="ops", host="mail", sender="a@x.org", recipients=("b@x.org",))
 BOSS = replace(OPS, name="boss", min_severity=Severity.CRITICAL)
-
-
-def test_a_channel_gets_what_is_loud_enough_for_it() -> None:
-    assert channels_wanting(Severity.INFO, [OPS, BOSS]) == ("ops",)
-    assert channels_wanting(Severity.WARNING, [OPS, BOSS]) == ("ops",)
-    assert channels_wanting(Severity.CRITICAL, [OPS, BOSS]) == ("ops", "boss")
 
 
 def test_a_channel_lives_as_long_as_its_settings() -> None:
@@ -27,6 +21,20 @@ def test_a_channel_lives_as_long_as_its_settings() -> None:
     assert again["boss"] is first["boss"]
     assert again["ops"] is not first["ops"]
     assert registry.current([]) == {}
+
+
+async def test_a_channel_that_cannot_be_made_says_so_and_hinders_no_other() -> None:
+    def make(settings: EmailChannel) -> FakeChannel:
+        if settings.name == "boss":
+            raise ChannelError("its certificate cannot be read", permanent=True)
+        return FakeChannel()
+
+    channels = ChannelRegistry({"email": make}).current([OPS, BOSS])
+    message = render(a_notice(), link_base="")
+    with pytest.raises(ChannelError, match="certificate") as caught:
+        await channels["boss"].send(message)
+    assert (caught.value.permanent, caught.value.channel_down) == (False, True)
+    assert await channels["ops"].send(message) == ""
 
 
 async def test_a_kind_nobody_makes_says_so_and_hinders_no_other() -> None:

@@ -164,6 +164,17 @@ async def test_a_channel_keeps_its_password(store: Store) -> None:
     assert (channel["password"], channel["recipients"]) == ("s3cret", ["b@example.org"])
 
 
+async def test_a_channel_is_bound_to_clusters_by_id(store: Store) -> None:
+    mail = {"name": "a", "kind": "email", "host": "m", "sender": "h@example.org", "recipients": ["a@example.org"]}
+    async with store.transaction() as tx:
+        await tx.save_cluster(builders.cluster("c1", name="rack one"))
+    told = await write(store, GLOBAL, channels=[{**mail, "clusters": ["rack one", "c1"]}])
+    assert told["channels"][0]["clusters"] == ["c1"]
+    with pytest.raises(BadInput, match=r"channel a: clusters: .*rack two") as caught:
+        await write(store, GLOBAL, channels=[{**mail, "clusters": ["rack two"]}])
+    assert (caught.value.code, caught.value.field) == ("bad_setting", "channels")
+
+
 async def test_arming_needs_a_reason_and_says_what_holds(store: Store) -> None:
     with pytest.raises(BadInput, match="say why"):
         await set_mode(store, CLOCK, GLOBAL, Mode.ENFORCE, reason=" ", rules=RULES, actor="ada")

@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
-from controller.domain.channels import ChannelError, EmailChannel, Tls, channel_to_json, keep_passwords, parse_channels
+from controller.domain.channels.base import ChannelError
+from controller.domain.channels.email import EmailChannel, Tls
+from controller.domain.channels.kinds import channel_to_json, keep_secrets, parse_channels, show_channel
 from controller.domain.model import Severity
 
 MAIL: dict[str, Any] = {
@@ -41,6 +43,7 @@ def test_the_password_is_in_no_repr() -> None:
         ({"sender": "nobody"}, "sender must be a mail address"),
         ({"recipients": []}, "1 to 100"),
         ({"recipients": "a@example.org"}, "1 to 100"),
+        ({"sender": None}, "sender is missing"),
         ({"recipients": ["a b@example.org"]}, "recipient must be a mail address"),
         ({"port": True}, "port must be"),
         ({"port": 0}, "port must be"),
@@ -62,13 +65,37 @@ def test_each_channel_has_its_own_name() -> None:
 def test_a_password_stays_while_the_rest_is_changed() -> None:
     old = [{**channel_to_json(parse_channels([MAIL])[0]), "password": "s3cret"}, "broken"]
     changed = [{**MAIL, "recipients": ["b@example.org"]}]
-    assert keep_passwords(parse_channels(changed), changed, old)[0].password == "s3cret"
-    cleared = [{**MAIL, "password": ""}]
-    assert keep_passwords(parse_channels(cleared), cleared, old)[0].password == ""
-    assert keep_passwords(parse_channels(changed), changed, None)[0].password == ""
+    assert _password_kept(changed, old) == "s3cret"
+    assert _password_kept([{**MAIL, "password": ""}], old) == ""
+    assert _password_kept(changed, None) == ""
 
 
 def test_a_password_never_follows_to_another_server() -> None:
     old = [{**channel_to_json(parse_channels([MAIL])[0]), "password": "s3cret"}]
-    moved = [{**MAIL, "host": "mail.elsewhere.example"}]
-    assert keep_passwords(parse_channels(moved), moved, old)[0].password == ""
+    assert _password_kept([{**MAIL, "host": "mail.elsewhere.example"}], old) == ""
+
+
+def _password_kept(written: list[dict[str, Any]], old: Any) -> str:
+    [kept] = keep_secrets(parse_channels(written), written, old)
+    assert isinstance(kept, EmailChannel)
+    return kept.password
+
+
+def test_a_channel_stored_before_there_were_routes_is_as_it_was() -> None:
+    stored = {
+        "name": "on call",
+        "kind": "email",
+        "host": "mail.example.org",
+        "sender": "hostfence@example.org",
+        "recipients": ["a@example.org"],
+        "port": 587,
+        "tls": "starttls",
+        "username": "u",
+        "password": "s3cret",
+        "min_severity": "warning",
+    }
+    [channel] = parse_channels([stored])
+    assert channel_to_json(channel) == stored
+    shown = show_channel(stored)
+    assert shown.pop("password_set") is True
+    assert shown == {key: value for key, value in stored.items() if key != "password"}
