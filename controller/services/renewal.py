@@ -86,9 +86,7 @@ def _check(
     except EndedCertificateError as error:
         raise Forbidden(f"this host's certificate has ended; {_ENROL}", code="certificate_ended") from error
     except ValueError as error:
-        raise Forbidden(
-            f"this is not signed with this host's certificate; {_ENROL}", code="bad_signature"
-        ) from error
+        raise Forbidden(f"this is not signed with this host's certificate; {_ENROL}", code="bad_signature") from error
     if host.agent_tls_until is not None and host.agent_tls_until - now > HOST_LASTS - NOT_SOONER_THAN:
         raise Refused("the host got a certificate just now; try again in a minute", code="renewed_just_now")
     return authority, host
