@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from probe_agent import __version__, heartbeat
+from probe_agent import __version__
 from probe_agent.config import PREFIX, AgentConfig, ConfigError, load
 from probe_agent.pools import pool_roots
 from probe_agent.prepare import prepare_pools
@@ -37,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace, config: AgentConfig) -> int:
+    # Each command imports what is its own only: every page is in several processes, or copied for them.
     if arguments.command == "heartbeat":
+        from probe_agent import heartbeat  # noqa: PLC0415
+
         heartbeat.run(config)
         return 0
     if arguments.command == "prepare-pool":
@@ -46,9 +49,12 @@ def _run(arguments: argparse.Namespace, config: AgentConfig) -> int:
         return _renew(arguments, config)
     if not config.token:
         raise ConfigError(f"{PREFIX}TOKEN_FILE is not set: serve needs this host's token")
-    from probe_agent.app import run  # noqa: PLC0415  the heartbeat shall stay small
+    from probe_agent.nursery import Nursery  # noqa: PLC0415
 
-    run(config)
+    nursery = Nursery()  # forked off while this process is small
+    from probe_agent.app import run  # noqa: PLC0415
+
+    run(config, nursery)
     return 0
 
 

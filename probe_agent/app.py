@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import uvicorn
-from fastapi import FastAPI, Response
-from fastapi import Request as HttpRequest
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
 
 from probe_agent.boot import read_boot_id
 from probe_agent.config import AgentConfig
 from probe_agent.errors import AgentError
+from probe_agent.nursery import Nursery
 from probe_agent.recollection import Recollection
-from probe_agent.routes import Gate, make_router
+from probe_agent.routes import Gate, make_routes
 from probe_agent.runner import Runner
 from probe_agent.sampler import Sampler
 from probe_agent.server import SleepyServer
@@ -29,12 +31,15 @@ _NOT_STARTED = 3
 """uvicorn has said why: the port is taken, for instance."""
 
 
-def make_app(config: AgentConfig, trust: Credentials | None = None) -> FastAPI:
+def make_app(config: AgentConfig, trust: Credentials | None = None, nursery: Nursery | None = None) -> Starlette:
     """The service of one host; it watches the pools while it runs. ``trust``: its certificate, where it has one."""
     boot_id = read_boot_id(config.lab_boot_id)
     roots = Roots(config.pools, config.allowed_roots)
     runner = Runner(
-        plain_folders=config.lab_plain_folders, patience_s=config.patience, probe_settings=config.probe_settings
+        plain_folders=config.lab_plain_folders,
+        patience_s=config.patience,
+        probe_settings=config.probe_settings,
+        nursery=nursery,
     )
     sampler = Sampler(
         runner,
@@ -46,7 +51,7 @@ def make_app(config: AgentConfig, trust: Credentials | None = None) -> FastAPI:
     )
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(sampler.run())]
         if trust is not None:
             tasks.append(asyncio.create_task(_keep_fresh(trust)))
@@ -58,20 +63,21 @@ def make_app(config: AgentConfig, trust: Credentials | None = None) -> FastAPI:
         await runner.close()
 
     service = Service(config.host_id, boot_id, roots, runner, sampler, trust.asking if trust else None)
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(make_router(service, Gate(config.token)))
-    app.add_exception_handler(AgentError, _agent_problem)
-    app.add_exception_handler(HTTPException, _http_problem)
-    return app
+    return Starlette(
+        routes=make_routes(service, Gate(config.token)),
+        exception_handlers={AgentError: _agent_problem, HTTPException: _http_problem},
+        lifespan=lifespan,
+    )
 
 
-def run(config: AgentConfig) -> None:
+def run(config: AgentConfig, nursery: Nursery) -> None:
     """Serve until told to stop; a mount that hangs delays nothing."""
     trust = credentials(config)
     settings = uvicorn.Config(
-        make_app(config, trust),
+        make_app(config, trust, nursery),
         host=config.listen,
         port=config.port,
+        ws="none",
         access_log=False,
         log_config=None,
         server_header=False,

@@ -1,5 +1,6 @@
 """The process that touches one mount for the agent, one question after the other, and may hang there.
 
+A fork of the nursery, or, for a plug-in, a program with none of the service's memory in it:
 ``python -m probe_agent.child PARENT_PID ROOT [--plain-folders] [--settings=FILE]``, questions on stdin, answers on
 stdout. It imports nothing that is big or slow, holds nothing open on the mount between questions, and dies with its
 parent.
@@ -10,15 +11,16 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-from probe_agent.fragments import SEPARATOR, fragment, unknown
+from probe_agent.fragments import SEPARATOR, TARGETS_SEPARATOR, fragment, unknown
 from probe_agent.frames import PREFIX, length_of, pack, unpack
 from probe_agent.kernel import die_with_parent
 from probe_agent.leftovers import Kind, carry_name
-from probe_agent.probes.base import Reading
 from probe_agent.probes.file import FileProbe
+from probe_agent.probes.looks import Looks
 from probe_agent.sampling import sample_pool
 from shared.enums import ReadingCode
 
@@ -32,45 +34,58 @@ class Server:
         self._root = root
         self._plain_folders = plain_folders
         self._settings_file = settings_file
-        self._read_all: Callable[[Sequence[str], float], Sequence[Reading]] | None = None
+        self._read: Callable[[Sequence[str], float], bytes | Looks] | None = None
 
-    def answer(self, question: dict[str, Any]) -> bytes:
+    def answer(self, question: dict[str, Any], body: bytes) -> bytes:
         """Answer one question with one frame that carries its id."""
         header: dict[str, Any] = {"id": question["id"]}
         if question["op"] == "sample":
-            header |= sample_pool(self._root, question["known"], plain_folders=self._plain_folders)
-            return pack(header)
-        return pack(header, self._read(question["targets"], question["budget_s"]))
-
-    def _read(self, targets: Sequence[str], budget_s: float) -> bytes:
-        until = time.monotonic() + budget_s
+            return pack(header | sample_pool(self._root, question["known"], plain_folders=self._plain_folders))
+        targets = body.decode().split(TARGETS_SEPARATOR)
+        until = time.monotonic() + question["budget_s"]
         try:
-            self._read_all = self._read_all or self._reader()
-            readings = self._read_all(targets, until)
-            lines = [fragment(*pair) for pair in zip(targets, readings, strict=True)]
+            self._read = self._read or self._reader()
+            found = self._read(targets, until)
         except Exception as error:  # noqa: BLE001  a plug-in's defect is unknown, not a crash
             detail = f"{type(error).__name__}: {error}"
-            lines = [unknown(target, ReadingCode.OTHER, detail) for target in targets]
-        return SEPARATOR.join(lines).encode()
+            found = SEPARATOR.join(unknown(target, ReadingCode.OTHER, detail) for target in targets).encode()
+        return pack(header, found) if isinstance(found, bytes) else pack(header | found.header(), found.body())
 
-    def _reader(self) -> Callable[[Sequence[str], float], Sequence[Reading]]:
+    def _reader(self) -> Callable[[Sequence[str], float], bytes | Looks]:
+        """What reads targets: a plug-in's readings as JSON, one a line, and those of files as :class:`Looks`."""
         if self._root.startswith("/"):
             probe = FileProbe()
-            return lambda targets, until: probe.read(
+            return lambda targets, until: probe.look(
                 self._root, targets, until=until, plain_folders=self._plain_folders
             )
         from probe_agent import plugins  # noqa: PLC0415  slow import, rare use
 
         plug_in = plugins.load(plugins.scheme_of(self._root), self._settings_file)
-        return lambda targets, until: plugins.read(plug_in, self._root, targets, until=until)
+
+        def read(targets: Sequence[str], until: float) -> bytes:
+            readings = plugins.read(plug_in, self._root, targets, until=until)
+            return SEPARATOR.join(fragment(*pair) for pair in zip(targets, readings, strict=True)).encode()
+
+        return read
 
 
 def serve(server: Server, source: IO[bytes], sink: IO[bytes]) -> None:
     """Answer until the parent closes its end."""
     while len(prefix := source.read(PREFIX)) == PREFIX:
-        question, _ = unpack(source.read(length_of(prefix)))
-        sink.write(server.answer(question))
+        sink.write(server.answer(*unpack(source.read(length_of(prefix)))))
         sink.flush()
+
+
+def look(root: str, end: int, *, parent_pid: int, plain_folders: bool) -> None:
+    """Run as a fork: say the process's number first, then answer on ``end``."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent(parent_pid)
+    carry_name(Kind.LOOKER, root, parent_pid)
+    source, sink = os.fdopen(end, "rb"), os.fdopen(os.dup(end), "wb")
+    with suppress(BrokenPipeError, ConnectionResetError):  # the service has ended, and this is about to
+        sink.write(pack({"pid": os.getpid()}))
+        sink.flush()
+        serve(Server(root, plain_folders=plain_folders), source, sink)
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 It is one clock for all processes of this boot, so a child's stamps and its parent's can be subtracted.
 """
 
-import random
+import os
 import time
 
 
@@ -18,4 +18,5 @@ def irregular(interval_s: float) -> float:
     A witness and two hosts that claim one id, all with the same even beat, would keep step: the witness would always
     look after the same one of the two, and never see that there is another.
     """
-    return interval_s * random.uniform(0.8, 1.0)  # noqa: S311 (nothing secret)
+    chance = int.from_bytes(os.urandom(4), "big") / 0xFFFFFFFF  # the module `random` is half a megabyte
+    return interval_s * (1.0 - 0.2 * chance)

@@ -35,10 +35,10 @@ class Forked:
 
 def fork(work: Callable[[], None]) -> Forked:
     """Run ``work`` in a child, which ends with it and gets nothing on its standard input."""
-    gc.freeze()  # what the parent has is never collected in the child: looking at it would copy its pages
+    gc.collect()
+    gc.freeze()  # for good, in both: to look again whether what both have is still needed would copy its pages
     pid = os.fork()
     if pid:
-        gc.unfreeze()
         return Forked(pid)
     status = 1
     try:

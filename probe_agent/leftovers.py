@@ -7,12 +7,14 @@ of a process that waits for a page of dead storage cannot be read without waitin
 
 import os
 import zlib
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from probe_agent.kernel import name_process
 
 _PROC = Path("/proc")
+_NURSERY = "nursery:"
 
 
 class Kind(StrEnum):
@@ -22,9 +24,32 @@ class Kind(StrEnum):
     WRITER = "w"
 
 
+@dataclass(frozen=True, slots=True)
+class _Process:
+    name: str
+    state: str
+    parent: int
+
+
 def carry_name(kind: Kind, root: str, parent_pid: int) -> None:
     """Give this process the name by which :func:`left_over` finds it."""
-    name_process(f"{_prefix(kind, root)}{parent_pid:06x}")
+    name_process(name_of(kind, root, parent_pid))
+
+
+def name_of(kind: Kind, root: str, parent_pid: int) -> str:
+    """That name."""
+    return f"{_prefix(kind, root)}{parent_pid:06x}"
+
+
+def carry_nursery_name(parent_pid: int) -> None:
+    """Give this process, the parent of lookers, the name by which its own parent can be told."""
+    name_process(f"{_NURSERY}{parent_pid:06x}")
+
+
+def has_name(pid: int, name: str) -> bool:
+    """True while this process lives and is still the one of that name."""
+    process = _look_at(pid)
+    return process is not None and process.state != "Z" and process.name == name
 
 
 def left_over(kind: Kind, root: str) -> list[int]:
@@ -35,16 +60,35 @@ def left_over(kind: Kind, root: str) -> list[int]:
 
 def is_left_over(pid: int, kind: Kind, root: str) -> bool:
     """True while this process is one of those."""
+    process = _look_at(pid)
+    if process is None or process.state == "Z" or not process.name.startswith(_prefix(kind, root)):
+        return False
+    return _is_ours(pid) and not _has_its_parent(process)
+
+
+def _has_its_parent(process: _Process) -> bool:
+    """Whether the parent is the one in the name; a nursery that lost its own is about to end, and none any more."""
+    if not process.name.endswith(f"{process.parent:06x}"):
+        return False
+    parent = _look_at(process.parent)
+    return parent is not None and (not parent.name.startswith(_NURSERY) or parent.name.endswith(f"{parent.parent:06x}"))
+
+
+def _look_at(pid: int) -> _Process | None:
     try:
         about = (_PROC / str(pid) / "stat").read_text(encoding="ascii", errors="replace")
-        ours = (_PROC / str(pid)).stat().st_uid == os.geteuid()
     except OSError:  # it has ended
-        return False
+        return None
     head, _, tail = about.rpartition(")")
-    name = head.partition("(")[2]
     state, parent = tail.split()[:2]
-    prefix = _prefix(kind, root)
-    return ours and state != "Z" and name.startswith(prefix) and name != f"{prefix}{int(parent):06x}"
+    return _Process(head.partition("(")[2], state, int(parent))
+
+
+def _is_ours(pid: int) -> bool:
+    try:
+        return (_PROC / str(pid)).stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _prefix(kind: Kind, root: str) -> str:

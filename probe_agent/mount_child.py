@@ -19,6 +19,7 @@ from typing import Any
 import probe_agent
 from probe_agent.frames import PREFIX, length_of, pack, unpack
 from probe_agent.leftovers import Kind, is_left_over, left_over
+from probe_agent.nursery import Fork, Nursery
 from probe_agent.pools import SeenNothingError
 from shared.enums import ReadingCode
 
@@ -37,11 +38,14 @@ class Reply:
     body: bytes
 
 
+_Launched = subprocess.Popen[bytes] | Fork
+
+
 @dataclass(slots=True)
 class _Process:
     """A running child with the parent's end of its socket."""
 
-    popen: subprocess.Popen[bytes]
+    popen: _Launched
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     asked: int = 0
@@ -59,15 +63,22 @@ class MountChild:
     """Asks the child of one mount, starting it when there is none."""
 
     def __init__(
-        self, root: str, *, plain_folders: bool, patience_s: float, probe_settings: Path | None = None
+        self,
+        root: str,
+        *,
+        plain_folders: bool,
+        patience_s: float,
+        probe_settings: Path | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         self._root = root
+        self._nursery = nursery if root.startswith("/") else None
         self._probe_settings = probe_settings
         self._plain_folders = plain_folders
         self._patience_s = patience_s
         self._lock = asyncio.Lock()
         self._process: _Process | None = None
-        self._dying: subprocess.Popen[bytes] | None = None
+        self._dying: _Launched | None = None
         self._inherited: list[int] | None = None
         self._current: _Turn | None = None
         self._turns: set[asyncio.Task[Reply]] = set()
@@ -78,7 +89,7 @@ class MountChild:
         popens = [self._process.popen if self._process else None, self._dying]
         return [popen.pid for popen in popens if popen and popen.poll() is None]
 
-    async def ask(self, question: dict[str, Any], *, within_s: float) -> Reply:
+    async def ask(self, question: dict[str, Any], body: bytes = b"", *, within_s: float) -> Reply:
         """Ask and wait for the answer.
 
         Raises:
@@ -87,7 +98,7 @@ class MountChild:
         """
         self._refuse_if_stuck()
         turn = _Turn(asyncio.get_running_loop().time() + within_s)
-        task = asyncio.create_task(self._take_turn(turn, question))
+        task = asyncio.create_task(self._take_turn(turn, question, body))
         self._turns.add(task)
         task.add_done_callback(self._turn_ended)
         done, _ = await asyncio.wait({task}, timeout=within_s)
@@ -121,13 +132,13 @@ class MountChild:
             raise SeenNothingError(ReadingCode.MOUNT_STUCK, "a killed look has not ended yet")
         self._dying = None
 
-    async def _take_turn(self, turn: _Turn, question: dict[str, Any]) -> Reply:
+    async def _take_turn(self, turn: _Turn, question: dict[str, Any], body: bytes) -> Reply:
         async with self._lock:
             self._refuse_if_stuck()
             turn.begun, self._current = True, turn
             try:
                 async with asyncio.timeout(self._patience_s):
-                    return await self._exchange(question)
+                    return await self._exchange(question, body)
             except TimeoutError as error:
                 _log.warning("%s: no answer in %.0f s, ending its process", self._root, self._patience_s)
                 await self._abandon()
@@ -139,16 +150,15 @@ class MountChild:
             finally:
                 self._current = None
 
-    async def _exchange(self, question: dict[str, Any]) -> Reply:
+    async def _exchange(self, question: dict[str, Any], body: bytes) -> Reply:
         process = self._process = self._process or await self._start()
         process.asked += 1
-        process.writer.write(pack({"id": process.asked, **question}))
+        process.writer.write(pack({"id": process.asked, **question}, body))
         await process.writer.drain()
-        length = length_of(await process.reader.readexactly(PREFIX))
-        header, body = unpack(await process.reader.readexactly(length))
-        if header.get("id") != process.asked:
+        reply = await _next_reply(process.reader)
+        if reply.header.get("id") != process.asked:
             raise ValueError("answer to another question")
-        return Reply(header, body)
+        return reply
 
     def _refuse_if_inherited(self) -> None:
         """Wait for what an earlier agent left behind; found once, as no child of ours can become one."""
@@ -161,6 +171,30 @@ class MountChild:
         self._refuse_if_inherited()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
+        with theirs:
+            made = self._order(theirs) or self._launch(theirs)
+        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_AHEAD)
+        if not isinstance(made, Nursery):
+            return _Process(made, reader, writer)
+        try:
+            pid = int((await _next_reply(reader)).header["pid"])
+        except BaseException:
+            writer.transport.abort()  # one that is late finds nobody to answer, and ends without a look
+            raise
+        return _Process(made.looker(pid, self._root), reader, writer)
+
+    def _order(self, end: socket.socket) -> Nursery | None:
+        """Have the nursery make a child; None where there is none any more."""
+        if self._nursery is None:
+            return None
+        try:
+            self._nursery.start(self._root, end, plain_folders=self._plain_folders)
+        except OSError as error:
+            _log.warning("%s: no nursery (%s), a program of its own is started", self._root, error)
+            return None
+        return self._nursery
+
+    def _launch(self, end: socket.socket) -> subprocess.Popen[bytes]:
         plug_in = not self._root.startswith("/")
         # A plug-in may lie wherever this process can import from; for paths nothing but this package is needed.
         flags, packages = (["-s"], os.pathsep.join(filter(None, sys.path))) if plug_in else (["-s", "-S"], _PACKAGES)
@@ -169,16 +203,13 @@ class MountChild:
             command.append("--plain-folders")
         if plug_in and self._probe_settings is not None:
             command.append(f"--settings={self._probe_settings}")
-        with theirs:
-            popen = subprocess.Popen(  # noqa: S603, ASYNC220  own program; returns at exec, in ms
-                command,
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
-                cwd="/",
-                env={"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
-            )
-        reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_READ_AHEAD)
-        return _Process(popen, reader, writer)
+        return subprocess.Popen(  # noqa: S603  own program; returns at exec, in ms
+            command,
+            stdin=end.fileno(),
+            stdout=end.fileno(),
+            cwd="/",
+            env={"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
+        )
 
     async def _abandon(self) -> None:
         self.kill()
@@ -196,3 +227,8 @@ class MountChild:
         self._turns.discard(task)
         if not task.cancelled():
             task.exception()  # fetched, so that a late failure is not reported as forgotten
+
+
+async def _next_reply(reader: asyncio.StreamReader) -> Reply:
+    length = length_of(await reader.readexactly(PREFIX))
+    return Reply(*unpack(await reader.readexactly(length)))

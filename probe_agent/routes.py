@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from fastapi import APIRouter, Depends, Response
-from fastapi import Request as HttpRequest
 from pydantic import ValidationError
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import Route
 
 from probe_agent.auth import Nonces, check_bearer
 from probe_agent.errors import BadRequestError, ProtocolMismatchError, TooLargeError
@@ -26,12 +27,9 @@ class Gate:
         self._token = token
         self._nonces = Nonces()
 
-    async def check(self, http: HttpRequest) -> None:
-        """Look at the token, before anything of the body is read. Not awaiting, but a plain function gets a thread."""
-        check_bearer(http.headers.get("authorization"), self._token)
-
     async def answer(self, http: HttpRequest, model: type[_R], work: Callable[[_R], Awaitable[bytes]]) -> Response:
-        """Parse, work, sign."""
+        """Look at the token before anything of the body is read; then parse, work, sign."""
+        check_bearer(http.headers.get("authorization"), self._token)
         request = _parse(model, await _body_of(http))
         self._nonces.use(request.nonce)
         body = await work(request)
@@ -39,24 +37,23 @@ class Gate:
         return Response(body, media_type="application/json", headers={SIGNATURE_HEADER: signature})
 
 
-def make_router(service: Service, gate: Gate) -> APIRouter:
+def make_routes(service: Service, gate: Gate) -> list[Route]:
     """The routes around one service."""
-    router = APIRouter()
-    checked = [Depends(gate.check)]
 
-    @router.get("/healthz")
-    async def healthz() -> Response:
+    async def healthz(_: HttpRequest) -> Response:
         return Response(service.health(), media_type="application/json")
 
-    @router.post("/v1/watch", dependencies=checked)
     async def watch(http: HttpRequest) -> Response:
         return await gate.answer(http, WatchRequest, service.watch)
 
-    @router.post("/v1/probes", dependencies=checked)
     async def probes(http: HttpRequest) -> Response:
         return await gate.answer(http, ProbeRequest, service.probe)
 
-    return router
+    return [
+        Route("/healthz", healthz),
+        Route("/v1/watch", watch, methods=["POST"]),
+        Route("/v1/probes", probes, methods=["POST"]),
+    ]
 
 
 async def _body_of(http: HttpRequest) -> bytes:

@@ -1,12 +1,14 @@
 """All mounts' child processes: other mounts, ``/healthz`` and the exit never wait for a mount that hangs."""
 
 import asyncio
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from probe_agent.fragments import SEPARATOR, unknown
-from probe_agent.mount_child import MountChild
+from probe_agent.fragments import SEPARATOR, TARGETS_SEPARATOR, json_of, unknown
+from probe_agent.mount_child import MountChild, Reply
+from probe_agent.nursery import Nursery
 from probe_agent.pools import SeenNothingError
 from probe_agent.sampling import Sample
 from shared.enums import ReadingCode
@@ -14,14 +16,24 @@ from shared.enums import ReadingCode
 MAX_CHILDREN = 64
 MAX_PLUG_IN_CHILDREN = 16
 """Of these, for pools that are no mounts: their names come with the questions and are not looked up anywhere."""
-_BATCH = 2_000
-"""Targets per question: the sampling of heartbeats gets its turn between two of them."""
+_BATCH = 500
+"""Targets per question: the sampling of heartbeats gets its turn between two of them, or three."""
+_AHEAD = 1
+"""Questions that wait while one is answered: the child goes on while its last answer is taken apart here."""
 
 
 class Runner:
     """Hands questions to the child of the mount they are about."""
 
-    def __init__(self, *, plain_folders: bool, patience_s: float, probe_settings: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        plain_folders: bool,
+        patience_s: float,
+        probe_settings: Path | None = None,
+        nursery: Nursery | None = None,
+    ) -> None:
+        self._nursery = nursery
         self._plain_folders = plain_folders
         self._probe_settings = probe_settings
         self._patience_s = patience_s
@@ -32,14 +44,23 @@ class Runner:
         """Living processes per mount."""
         return {root: child.pids for root, child in self._children.items()}
 
-    async def read(self, root: str, targets: Sequence[str], *, within_s: float) -> list[bytes]:
+    async def read(self, root: str, targets: Sequence[str], *, within_s: float) -> list[str]:
         """One JSON fragment per target, in order; at the deadline the missing ones are unknown."""
         loop = asyncio.get_running_loop()
         until = loop.time() + within_s
-        lines: list[bytes] = []
-        for start in range(0, len(targets), _BATCH):
-            batch = targets[start : start + _BATCH]
-            lines += await self._read_batch(root, batch, until - loop.time())
+        lines: list[str] = []
+        asked: deque[asyncio.Task[list[str]]] = deque()
+        try:
+            for start in range(0, len(targets), _BATCH):
+                batch = targets[start : start + _BATCH]
+                asked.append(asyncio.create_task(self._read_batch(root, batch, until - loop.time())))
+                if len(asked) > _AHEAD:
+                    lines += await asked.popleft()
+            for task in asked:
+                lines += await task
+        finally:
+            for task in asked:
+                task.cancel()
         return lines
 
     async def sample(self, root: str, known: Iterable[str], *, within_s: float) -> dict[str, Any]:
@@ -71,18 +92,18 @@ class Runner:
         """End all children; one that cannot die is left to the kernel."""
         await asyncio.gather(*(child.close() for child in self._children.values()))
 
-    async def _read_batch(self, root: str, batch: Sequence[str], within_s: float) -> list[bytes]:
+    async def _read_batch(self, root: str, batch: Sequence[str], within_s: float) -> list[str]:
         if within_s <= 0:
             return _all_unknown(batch, ReadingCode.TIMED_OUT, "not reached before the deadline")
         try:
-            question = {"op": "read", "targets": batch, "budget_s": within_s * 0.9}
-            reply = await self._child(root).ask(question, within_s=within_s)
-            lines = reply.body.split(SEPARATOR.encode())
+            question = {"op": "read", "budget_s": within_s * 0.9}
+            targets = TARGETS_SEPARATOR.join(batch).encode()
+            reply = await self._child(root).ask(question, targets, within_s=within_s)
+            return _json_of(batch, reply)
         except SeenNothingError as error:
             return _all_unknown(batch, error.code, error.detail)
-        if len(lines) != len(batch):
+        except (LookupError, TypeError, ValueError):
             return _all_unknown(batch, ReadingCode.OTHER, "the process answered something else")
-        return lines
 
     def _child(self, root: str) -> MountChild:
         child = self._children.get(root)
@@ -97,9 +118,19 @@ class Runner:
                 plain_folders=self._plain_folders,
                 patience_s=self._patience_s,
                 probe_settings=self._probe_settings,
+                nursery=self._nursery,
             )
         return child
 
 
-def _all_unknown(targets: Sequence[str], code: ReadingCode, detail: str) -> list[bytes]:
-    return [unknown(target, code, detail).encode() for target in targets]
+def _all_unknown(targets: Sequence[str], code: ReadingCode, detail: str) -> list[str]:
+    return [unknown(target, code, detail) for target in targets]
+
+
+def _json_of(targets: Sequence[str], reply: Reply) -> list[str]:
+    if "how" in reply.header:
+        return json_of(targets, reply.header, reply.body)
+    lines = reply.body.decode().split(SEPARATOR)
+    if len(lines) != len(targets):
+        raise ValueError("an answer about other targets")
+    return lines

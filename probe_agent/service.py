@@ -54,7 +54,7 @@ class Service:
         """The answer to ``POST /v1/watch``, from memory."""
         begun = asyncio.get_running_loop().time()
         pools = _POOLS.dump_json(self.sampler.sights())
-        return self._answer(request, begun, b'"pools":' + pools)
+        return self._answer(request, begun, b'"pools":', pools)
 
     async def probe(self, request: ProbeRequest) -> bytes:
         """The answer to ``POST /v1/probes``."""
@@ -67,18 +67,21 @@ class Service:
         return self._answer(
             request,
             begun,
-            b'"readings":[' + b",".join(readings) + b"]",
-            b'"pools":' + _POOLS.dump_json(pools),
-            b'"reach":' + _REACH.dump_json(reach),
+            b'"readings":[',
+            ",".join(readings).encode(),
+            b'],"pools":',
+            _POOLS.dump_json(pools),
+            b',"reach":',
+            _REACH.dump_json(reach),
         )
 
-    async def _read(self, paths: Sequence[str], within_s: float) -> list[bytes]:
+    async def _read(self, paths: Sequence[str], within_s: float) -> list[str]:
         if not paths:
             return []
         targets = sort_targets(paths, self.roots.of_targets())
-        lines = [b""] * len(paths)
+        lines = [""] * len(paths)
         for position, (code, detail) in targets.refused.items():
-            lines[position] = unknown(paths[position], code, detail).encode()
+            lines[position] = unknown(paths[position], code, detail)
 
         async def read(root: str, positions: list[int]) -> None:
             asked = [paths[position] for position in positions]
@@ -101,4 +104,5 @@ class Service:
             "agent_version": __version__,
             "took_s": round(asyncio.get_running_loop().time() - begun, 6),
         }
-        return json.dumps(head, separators=(",", ":")).encode()[:-1] + b"," + b",".join(parts) + b"}"
+        # In one go: each copy of ten thousand readings more is a fiftieth of the time of the whole answer.
+        return b"".join([json.dumps(head, separators=(",", ":")).encode()[:-1], b",", *parts, b"}"])

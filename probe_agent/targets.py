@@ -4,6 +4,7 @@ The agent gives nothing away: only plain paths below the allowed roots, without 
 """
 
 import os.path
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from probe_agent.pools import pool_roots
 from shared.enums import ReadingCode
 
 _MAX_PATH = 4095
+_ODD = re.compile(r"/[/.\0]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def sort_targets(targets: Sequence[str], roots: Sequence[str]) -> Sorted:
     """Give every target its root, the deepest that holds it."""
     result = Sorted()
     prefixes = [(root.rstrip("/") + "/", root) for root in roots]
+    for prefix, root in prefixes:
+        if targets and targets[0].startswith(prefix) and _all_plain_below(prefix, targets):
+            if sum(other.startswith(prefix) for other, _ in prefixes) == 1:  # no deeper root
+                result.by_root[root] = list(range(len(targets)))
+                return result
+            break
     for position, target in enumerate(targets):
         refusal = _refusal(target)
         if refusal is not None:
@@ -66,6 +74,23 @@ def _sort_other(result: Sorted, position: int, target: str) -> None:
     else:
         outside = "below no root that this agent may look at"
         result.refused[position] = (ReadingCode.OUTSIDE_ROOTS, outside)
+
+
+def _all_plain_below(prefix: str, targets: Sequence[str]) -> bool:
+    """Whether nothing needs a closer look, as for the disks of one pool: ten thousand in half a millisecond.
+
+    ``False`` is always right; ``True`` only where :func:`_refusal` has nothing against any, and ``prefix`` begins each.
+    """
+    text = "\0".join(targets) + "\0"
+    return (
+        text.isascii()
+        and text.count("\0") == len(targets)
+        and not _ODD.search(text)
+        # What lies between two texts in the order of sorting begins with whatever both of them begin with.
+        and min(targets).startswith(prefix)
+        and max(targets).startswith(prefix)
+        and max(map(len, targets)) <= _MAX_PATH
+    )
 
 
 def _refusal(target: str) -> tuple[ReadingCode, str] | None:

@@ -26,7 +26,16 @@ from controller.probing.translate import report_of
 from shared.enums import Reach, ReadingCode
 from shared.protocol import FileReading, ProbeAnswer
 from tests.fixtures import builders as a
-from tests.fixtures.agents import REPOSITORY, AgentFactory, AgentProcess, agents, children_of, eventually, pool
+from tests.fixtures.agents import (
+    REPOSITORY,
+    AgentFactory,
+    AgentProcess,
+    agents,
+    children_of,
+    eventually,
+    lookers_of,
+    pool,
+)
 from tests.fixtures.builders import T0, at
 from tests.fixtures.evidence import policy
 
@@ -190,7 +199,7 @@ def test_a_cluster_that_hangs_is_unknown_within_the_deadline(
     assert agent.serve is not None
     with ceph.opened(f"hung-{daemon}"):
         known = judged(agent.probe([image], deadline_s=10), image, {})
-        children = children_of(agent.serve.pid)
+        children = lookers_of(agent.serve.pid)
         with ceph.stopped(daemon):
             for number in range(3):
                 begun = time.monotonic()
@@ -203,7 +212,7 @@ def test_a_cluster_that_hangs_is_unknown_within_the_deadline(
                 assert agent.answers()
                 if number == 0:
                     tell(f"{daemon} hung: {hung.code} ({hung.detail}) after {took:.1f} s, the file beside it read")
-            assert children_of(agent.serve.pid) == children
+            assert lookers_of(agent.serve.pid) == children
             assert rbd_commands_of(children) == []
         eventually(lambda: look(agent, image).held_by == (HOST,), 60)
         tell(f"{daemon} back: held by {HOST} again")
@@ -215,13 +224,13 @@ def test_a_look_that_outlasts_the_agents_patience_is_ended_with_its_command(
     image = ceph.image("patience")
     assert agent.serve is not None
     assert look(agent, image).code is None
-    (child,) = [pid for pid in children_of(agent.serve.pid) if f"rbd:{ceph.pool}" in command_line(pid)]
+    (child,) = [pid for pid in lookers_of(agent.serve.pid) if f"rbd:{ceph.pool}" in command_line(pid)]
     with ceph.stopped("osd"):
         begun = time.monotonic()
         stuck = look(agent, image, deadline_s=30.0)
         tell(f"patience (6 s): {stuck.code} ({stuck.detail}) after {time.monotonic() - begun:.1f} s")
         assert stuck.code is ReadingCode.MOUNT_STUCK
-        assert child not in children_of(agent.serve.pid)
+        assert child not in lookers_of(agent.serve.pid)
         eventually(lambda: rbd_commands_of([child]) == [])
         assert not [line for line in all_command_lines() if "--image=patience" in line]
     eventually(lambda: look(agent, image).code is None, 60)

@@ -8,17 +8,16 @@ import os
 import stat
 import time
 from collections.abc import Sequence
-from functools import cache
 from typing import Self
 
-from probe_agent.kernel import HAS_STATX, Stat, open_folder_beneath, statx_fresh
+from probe_agent.kernel import HAS_STATX, STAT, WANTED, open_folder_beneath, statx_fresh
 from probe_agent.pools import SeenNothingError, code_of, open_pool
 from probe_agent.probes.base import Reading
+from probe_agent.probes.looks import Looks, Why
 from shared.enums import ReadingCode, ReadingMethod
 
 _MAX_OPEN_FOLDERS = 128
 _SECOND = 1_000_000_000
-_NOT_REACHED = Reading(ReadingCode.TIMED_OUT, "not reached before the deadline")
 
 
 class FileProbe:
@@ -30,55 +29,47 @@ class FileProbe:
 
     def read(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Sequence[Reading]:
         """Return one reading per absolute path (below ``root``, made plain by the caller)."""
+        return self.look(root, targets, until=until, plain_folders=plain_folders).readings()
+
+    def look(self, root: str, targets: Sequence[str], *, until: float, plain_folders: bool) -> Looks:
+        """The same, as the kernel answered it."""
+        looks = Looks(self._how)
         try:
-            with open_pool(root, plain_folders=plain_folders) as pool:
-                return self._read_all(pool.root, len(root.rstrip("/")) + 1, targets, until)
+            with open_pool(root, plain_folders=plain_folders) as pool, _Folders(pool.root) as folders:
+                self._look_at_all(looks, folders, len(root.rstrip("/")) + 1, targets, int(until * _SECOND))
         except SeenNothingError as error:
-            return [Reading(error.code, error.detail)] * len(targets)
+            looks = Looks(self._how)
+            for _ in targets:
+                looks.fail(error.code, error.detail)
+        return looks
 
-    def _read_all(self, root: int, skip: int, targets: Sequence[str], until: float) -> Sequence[Reading]:
-        readings: list[Reading] = []
-        look, how = self._look, self._how
-        with _Folders(root) as folders:
-            begun = time.monotonic()
-            for target in targets:
-                if begun > until:
-                    readings.append(_NOT_REACHED)
-                    continue
-                folder, _, name = target[skip:].rpartition("/")
-                try:
-                    seen = look(folders.open(folder), name.encode())
-                except OSError as error:
-                    ended = time.monotonic()
-                    reading = Reading(code_of(error), error.strerror or "", took_s=ended - begun)
-                else:
-                    ended = time.monotonic()
-                    reading = _reading(seen, how, ended - begun)
-                readings.append(reading if ended <= until else _too_late(ended - begun))
-                begun = ended
-        return readings
-
-
-def _reading(seen: Stat, how: ReadingMethod, took_s: float) -> Reading:
-    _, mode, inode, size, blocks, ctime, ctime_ns, mtime, mtime_ns, major, minor = seen
-    if not stat.S_ISREG(mode):
-        return Reading(ReadingCode.NOT_A_REGULAR_FILE, "not a regular file", took_s=took_s)
-    return Reading(
-        None,
-        "",
-        how,
-        took_s,
-        _device(major, minor),
-        inode,
-        size,
-        blocks,
-        mtime * _SECOND + mtime_ns,
-        ctime * _SECOND + ctime_ns,
-    )
-
-
-def _too_late(took_s: float) -> Reading:
-    return Reading(ReadingCode.TIMED_OUT, "the answer came after the deadline", took_s=took_s)
+    def _look_at_all(self, looks: Looks, folders: "_Folders", skip: int, targets: Sequence[str], until_ns: int) -> None:
+        look, keep, keep_time = self._look, looks.seen.append, looks.took_ns.append
+        inside, folder = "", -1
+        begun = time.monotonic_ns()
+        for target in targets:
+            if begun > until_ns:
+                looks.fail(ReadingCode.TIMED_OUT, "not reached before the deadline")
+                continue
+            where, _, name = target.rpartition("/")
+            why: Why | None = None
+            try:
+                if where != inside:  # disks lie many in a folder
+                    inside = ""
+                    folder = folders.open(where[skip:])
+                    inside = where
+                seen = look(folder, name.encode())
+            except OSError as error:
+                seen, why = b"", (code_of(error), error.strerror or "")
+            ended = time.monotonic_ns()
+            if ended > until_ns:
+                why = ReadingCode.TIMED_OUT, "the answer came after the deadline"
+            if why is None:
+                keep(seen)
+                keep_time(ended - begun)
+            else:
+                looks.fail(*why, ended - begun)
+            begun = ended
 
 
 class _Folders:
@@ -109,7 +100,7 @@ class _Folders:
         self._open = {"": self._root}
 
 
-def _open_fstat(folder: int, name: bytes) -> Stat:
+def _open_fstat(folder: int, name: bytes) -> bytes:
     """Look without ``statx``: an open makes an NFS client ask the server (measured: 0.1-1.8 s behind)."""
     path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=folder)
     try:
@@ -122,8 +113,8 @@ def _open_fstat(folder: int, name: bytes) -> Stat:
                 os.close(fd)
     finally:
         os.close(path_fd)
-    return (
-        0,
+    return STAT.pack(
+        WANTED,
         seen.st_mode,
         seen.st_ino,
         seen.st_size,
@@ -133,8 +124,3 @@ def _open_fstat(folder: int, name: bytes) -> Stat:
         os.major(seen.st_dev),
         os.minor(seen.st_dev),
     )
-
-
-@cache
-def _device(major: int, minor: int) -> str:
-    return f"{major}:{minor}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from probe_agent.records import FOLDER, RUNNING, Record, encode
 from tests.bench.says import say
-from tests.fixtures.agents import AgentProcess, children_of, eventually
+from tests.fixtures.agents import AgentProcess, eventually, offspring_of
 
 POOLS = 4
 NEIGHBORS = 15
@@ -66,7 +66,7 @@ def idle(folder: Path, *, seconds: float) -> Idle:
 def resident_mb(agent: AgentProcess) -> float:
     """Of the service and its children, as the kernel counts each of them."""
     assert agent.serve is not None
-    return sum(_memory_mb(pid, "Rss") for pid in (agent.serve.pid, *children_of(agent.serve.pid)))
+    return sum(_memory_mb(pid, "Rss") for pid in (agent.serve.pid, *offspring_of(agent.serve.pid)))
 
 
 def _groups(agent: AgentProcess) -> dict[str, list[int]]:
@@ -75,9 +75,9 @@ def _groups(agent: AgentProcess) -> dict[str, list[int]]:
     serve, heartbeat = agent.serve.pid, agent.heartbeat.pid
     return {
         "service": [serve],
-        "its lookers": children_of(serve),
+        "its nursery and lookers": offspring_of(serve),
         "heartbeat": [heartbeat],
-        "its writers": children_of(heartbeat),
+        "its writers": offspring_of(heartbeat),
     }
 
 

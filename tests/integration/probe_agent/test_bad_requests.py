@@ -14,7 +14,7 @@ import pytest
 
 from shared.enums import PROTOCOL_VERSION, ReadingCode, ReadingStatus
 from shared.protocol import MAX_TARGETS, AgentProblem, ProbeAnswer
-from tests.fixtures.agents import AgentFactory, AgentProcess, children_of, eventually
+from tests.fixtures.agents import AgentFactory, AgentProcess, eventually, offspring_of
 
 MEGABYTE = 1024 * 1024
 MOST_MEMORY = 400 * MEGABYTE
@@ -56,7 +56,7 @@ def memory(agent: AgentProcess, field: str = "VmRSS") -> int:
     """Of the service and its children together, in bytes; ``VmHWM``: the most each ever had."""
     assert agent.serve is not None
     total = 0
-    for pid in [agent.serve.pid, *children_of(agent.serve.pid)]:
+    for pid in [agent.serve.pid, *offspring_of(agent.serve.pid)]:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(f"{field}:"):
                 total += int(line.split()[1]) * 1024

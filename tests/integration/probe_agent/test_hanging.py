@@ -11,7 +11,16 @@ import pytest
 from probe_agent.mount_child import MountChild
 from probe_agent.pools import SeenNothingError
 from shared.enums import ReadingCode, ReadingStatus
-from tests.fixtures.agents import AgentFactory, AgentProcess, children_of, eventually, is_alive
+from tests.fixtures.agents import (
+    AgentFactory,
+    AgentProcess,
+    child_for,
+    children_of,
+    eventually,
+    is_alive,
+    lookers_of,
+    offspring_of,
+)
 
 
 @pytest.fixture
@@ -31,15 +40,13 @@ def agent(agents: AgentFactory, pools: list[Path]) -> AgentProcess:
     return agent
 
 
-def child_for(agent: AgentProcess, pool: Path) -> int:
+def looker_for(agent: AgentProcess, pool: Path) -> int:
     assert agent.serve is not None
-    return next(
-        pid for pid in children_of(agent.serve.pid) if str(pool) in Path(f"/proc/{pid}/cmdline").read_bytes().decode()
-    )
+    return child_for(agent.serve.pid, pool)
 
 
 def hang(agent: AgentProcess, pool: Path) -> int:
-    pid = child_for(agent, pool)
+    pid = looker_for(agent, pool)
     os.kill(pid, signal.SIGSTOP)
     return pid
 
@@ -68,8 +75,8 @@ def test_later_callers_are_told_at_once_and_no_second_child_is_made(agent: Agent
         assert agent.answers()
         agent.watch()
     assert time.monotonic() - begun < 8.0, "each caller waiting for its own deadline would be 10 s"
-    assert len(children_of(agent.serve.pid)) == 2
-    assert child_for(agent, pools[0]) == stuck
+    assert len(lookers_of(agent.serve.pid)) == 2
+    assert looker_for(agent, pools[0]) == stuck
 
 
 def test_the_watch_says_unknown_for_the_hung_pool_only(agent: AgentProcess, pools: list[Path]) -> None:
@@ -90,7 +97,7 @@ def test_a_mount_that_comes_back_is_read_again(agent: AgentProcess, pools: list[
     assert agent.probe([pools[0] / "disk"], deadline_s=0.3).readings[0].code
     os.kill(pid, signal.SIGCONT)
     eventually(lambda: agent.probe([pools[0] / "disk"]).readings[0].code is None)
-    assert child_for(agent, pools[0]) == pid
+    assert looker_for(agent, pools[0]) == pid
 
 
 def test_after_the_patience_the_child_is_replaced(agents: AgentFactory, pools: list[Path]) -> None:
@@ -102,7 +109,7 @@ def test_after_the_patience_the_child_is_replaced(agents: AgentFactory, pools: l
     assert agent.probe([disk], deadline_s=0.3).readings[0].code
     eventually(lambda: agent.probe([disk]).readings[0].code is None)
     assert not is_alive(stuck)
-    assert child_for(agent, pools[0]) != stuck
+    assert looker_for(agent, pools[0]) != stuck
 
 
 async def test_beside_a_child_that_survives_sigkill_no_other_is_started(pools: list[Path]) -> None:
@@ -122,14 +129,27 @@ async def test_beside_a_child_that_survives_sigkill_no_other_is_started(pools: l
 
 
 def test_a_child_that_dies_costs_one_answer(agent: AgentProcess, pools: list[Path]) -> None:
-    os.kill(child_for(agent, pools[0]), signal.SIGKILL)
+    os.kill(looker_for(agent, pools[0]), signal.SIGKILL)
     eventually(lambda: agent.probe([pools[0] / "disk"]).readings[0].code is None)
+
+
+def test_a_nursery_that_dies_costs_one_answer_and_no_other_is_needed(agent: AgentProcess, pools: list[Path]) -> None:
+    assert agent.serve is not None
+    (nursery,) = set(children_of(agent.serve.pid)) - set(lookers_of(agent.serve.pid))
+    before = lookers_of(agent.serve.pid)
+    assert sorted(children_of(nursery)) == before
+    os.kill(nursery, signal.SIGKILL)
+    eventually(lambda: not any(map(is_alive, before)))
+    disks = [pool / "disk" for pool in pools]
+    eventually(lambda: {reading.code for reading in agent.probe(disks).readings} == {None})
+    assert children_of(agent.serve.pid) == lookers_of(agent.serve.pid)
+    assert len(lookers_of(agent.serve.pid)) == 2
 
 
 @pytest.mark.parametrize("asking", [False, True])
 def test_the_exit_is_prompt_and_leaves_nothing(agent: AgentProcess, pools: list[Path], *, asking: bool) -> None:
     assert agent.serve is not None
-    children = children_of(agent.serve.pid)
+    children = offspring_of(agent.serve.pid)
     hang(agent, pools[0])
     if asking:
         agent.probe([pools[0] / "disk"], deadline_s=0.3)

@@ -10,7 +10,7 @@ import pytest
 from probe_agent.records import FOLDER, RECORD_SIZE, WITHDRAWN
 from shared.enums import ReadingCode, ReadingStatus
 from shared.protocol import HeartbeatSight
-from tests.fixtures.agents import AgentFactory, AgentProcess, child_for, children_of, eventually, is_alive
+from tests.fixtures.agents import AgentFactory, AgentProcess, child_for, children_of, eventually, is_alive, offspring_of
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_killed_heartbeat_service_stops_its_writers(writer: AgentProcess) -> N
 def test_a_crash_of_the_http_service_leaves_the_heartbeat_moving(agents: AgentFactory, pool: Path) -> None:
     agent = agents("a", pools=[pool]).start()
     assert agent.serve is not None
-    readers = children_of(agent.serve.pid)
+    readers = offspring_of(agent.serve.pid)
     agent.kill_serve()
     before = agent.record(pool).counter
     eventually(lambda: agent.record(pool).counter > before + 2)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.enums import ReadingCode, ReadingStatus
-from tests.fixtures.agents import REPOSITORY, AgentFactory, AgentProcess, children_of, eventually
+from tests.fixtures.agents import REPOSITORY, AgentFactory, AgentProcess, eventually, lookers_of
 from tests.fixtures.replayed_rbd import ReplayedRbd
 
 PLUG_IN = """\
@@ -104,10 +104,10 @@ def test_one_that_hangs_is_unknown_in_time_and_never_runs_twice(agent: AgentProc
     begun = time.monotonic()
     assert codes(agent, "odd:hangs/a", "odd:pool/a", pool / "disk", deadline_s=1.0)[0] is ReadingCode.TIMED_OUT
     assert time.monotonic() - begun < 2
-    children = children_of(agent.serve.pid)
+    children = lookers_of(agent.serve.pid)
     for _ in range(5):
         assert codes(agent, "odd:hangs/a", deadline_s=1.0) == [ReadingCode.MOUNT_STUCK]
-    assert children_of(agent.serve.pid) == children
+    assert lookers_of(agent.serve.pid) == children
     assert codes(agent, "odd:pool/a", pool / "disk") == [None, None]
 
 

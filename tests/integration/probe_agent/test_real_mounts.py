@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from probe_agent.probes.file import FileProbe
 from probe_agent.records import FOLDER
 from shared.enums import ReadingCode, ReadingStatus
 from shared.protocol import FileReading, HeartbeatSight, PoolSight
-from tests.fixtures.agents import AgentFactory, AgentProcess, children_of, eventually
+from tests.fixtures.agents import AgentFactory, AgentProcess, child_for, children_of, eventually, is_alive, lookers_of
 from tests.fixtures.counterparts import counterparts_required
 from tests.fixtures.fuse import Obedient, ObedientFactory, descriptors_of, tmpfs
 
@@ -99,17 +100,34 @@ class TestHanging:
         agent = agents("b", pools=[bad.mount_point, good], extra={"PATIENCE": "1"})
         agent.start()
         settled(agent)
-        before, children = counts(agent), children_of(_pid(agent))
+        before, children = counts(agent), lookers_of(_pid(agent))
         bad.hang()
         eventually(lambda: "ending its process" in agent.log)
         for _ in range(10):
             assert probed(agent, bad.mount_point / "disk").code is ReadingCode.MOUNT_STUCK
             assert probed(agent, good / "disk").code is None
-        assert children_of(_pid(agent)) == children
+        assert lookers_of(_pid(agent)) == children
         bad.lose_server()  # the kernel ends the call; nothing answers there any more
         eventually(lambda: probed(agent, bad.mount_point / "disk").code is ReadingCode.IO_ERROR)
         assert counts(agent) == before
-        assert sum(pid in children_of(_pid(agent)) for pid in children) == 1, "the stuck one is gone"
+        assert sum(pid in lookers_of(_pid(agent)) for pid in children) == 1, "the stuck one is gone"
+
+    def test_a_stuck_child_whose_nursery_died_still_gets_no_second_one(
+        self, agent: AgentProcess, bad: Obedient, good: Path
+    ) -> None:
+        stuck = child_for(_pid(agent), bad.mount_point)
+        bad.hang()
+        eventually(lambda: probed(agent, bad.mount_point / "disk").code is ReadingCode.MOUNT_STUCK)
+        (nursery,) = set(children_of(_pid(agent))) - set(lookers_of(_pid(agent)))
+        os.kill(nursery, signal.SIGKILL)
+        eventually(lambda: probed(agent, good / "disk").code is None)
+        for _ in range(5):
+            assert probed(agent, bad.mount_point / "disk").code is ReadingCode.MOUNT_STUCK
+        assert is_alive(stuck)
+        assert lookers_of(_pid(agent)) == [child_for(_pid(agent), good)]
+        bad.obey()
+        eventually(lambda: probed(agent, bad.mount_point / "disk").code is None)
+        assert not is_alive(stuck)
 
     def test_no_restart_adds_a_process_and_each_is_prompt(self, agent: AgentProcess, bad: Obedient, good: Path) -> None:
         bad.hang()
@@ -122,7 +140,7 @@ class TestHanging:
             assert probed(agent, bad.mount_point / "disk").code is ReadingCode.MOUNT_STUCK
             assert probed(agent, good / "disk").code is None
             assert len(left_over(Kind.LOOKER, str(bad.mount_point))) == 1
-            assert len(children_of(_pid(agent))) == 1
+            assert len(lookers_of(_pid(agent))) == 1
         bad.obey()
         eventually(lambda: probed(agent, bad.mount_point / "disk").code is None)
         assert left_over(Kind.LOOKER, str(bad.mount_point)) == []
@@ -352,7 +370,7 @@ def counts(agent: AgentProcess) -> tuple[int, int]:
     seen = [(-1, -1)]
 
     def quiet() -> bool:
-        seen.append((len(children_of(_pid(agent))), descriptors_of(_pid(agent))))
+        seen.append((len(lookers_of(_pid(agent))), descriptors_of(_pid(agent))))
         return seen[-1] == seen[-2]
 
     eventually(quiet)

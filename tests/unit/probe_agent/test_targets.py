@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probe_agent.targets import sort_targets
 from shared.enums import ReadingCode
@@ -62,3 +64,17 @@ def test_what_is_no_plain_path_is_refused(target: str) -> None:
 def test_a_refused_target_leaves_the_others_alone() -> None:
     result = sort_targets(["/etc/passwd", "/mnt/pool/ü"], ROOTS)
     assert (list(result.refused), result.by_root) == ([0], {"/mnt/pool": [1]})
+
+
+PIECES = ["/", "//", "/.", "/..", ".", "a", "b", "\0", "é", "\udc80", "x" * 4090, "rbd:", *ROOTS]
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), max_size=5), st.sampled_from(ROOTS))
+def test_a_list_that_is_sorted_at_once_is_sorted_as_each_of_it(some: list[str], root: str) -> None:
+    needs_a_closer_look = f"{root}/é"
+    for targets in (some, [f"{root}/{target}" for target in some]):
+        slowly = sort_targets([*targets, needs_a_closer_look], ROOTS)
+        slowly.by_root[root].remove(len(targets))
+        if not slowly.by_root[root]:
+            del slowly.by_root[root]
+        assert sort_targets(targets, ROOTS) == slowly
