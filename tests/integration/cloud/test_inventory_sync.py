@@ -18,6 +18,7 @@ from tests.fakes.clock import FakeClock
 from tests.fixtures import builders as a
 from tests.fixtures.builders import at
 from tests.fixtures.cloud_sites import (
+    BOTH,
     a_site,
     cloud_host,
     cloud_pool,
@@ -150,7 +151,8 @@ async def test_an_unchanged_site_writes_nothing_at_all(store: Store) -> None:
 
 
 async def test_two_controllers_at_once_make_one_site(store: Store) -> None:
-    await asyncio.gather(*(sync(store, a_site()) for _ in range(3)))
+    results = await asyncio.gather(*(sync(store, a_site()) for _ in range(3)))
+    assert [result.report.problem for result in results] == ["", "", ""]
     async with store.transaction() as tx:
         assert len(await tx.clusters()) == 2
         assert len(await tx.hosts()) == 3
@@ -328,6 +330,18 @@ async def test_of_two_hosts_one_may_go_but_not_both(store: Store) -> None:
     assert (await host(store, "a")).retired
 
 
+async def test_the_address_of_a_retired_host_may_be_anothers_and_then_it_stays_retired(store: Store) -> None:
+    await sync(store, a_site())
+    heir = cloud_host("heir", "cs-c2", address="a.example")
+    without = without_host(a_site(), "a")
+    await sync(store, without)
+    await sync(store, replace(without, hosts=(*without.hosts, heir)))
+    assert (await host(store, "heir")).address == "a.example"
+    result = await sync(store, a_site(hosts=(*a_site().hosts, heir)))
+    assert (await host(store, "a")).retired
+    assert "a stays retired: heir has its address a.example." in result.report.unmapped
+
+
 async def test_a_host_made_by_hand_that_no_cloud_knows_is_left_alone(store: Store) -> None:
     await save(store, a.cluster("mine", name="kvm"), a.host("h-z", cluster_id="mine", name="z"))
     await save(store, a.vm("v-z", host_id="h-z", name="by hand"))
@@ -361,12 +375,22 @@ async def test_a_pool_made_by_hand_is_taken_over_by_its_path(store: Store) -> No
 
 async def test_a_pool_that_the_cloud_forgets_goes_when_nothing_lies_on_it(store: Store) -> None:
     await sync(store, a_site())
-    await sync(store, a_site(pools=(cloud_pool("nfs2", ("cs-c2",)), cloud_pool("wide", ("cs-c1", "cs-c2")))))
+    await sync(store, a_site(pools=(cloud_pool("nfs2", ("cs-c2",)), cloud_pool("wide", BOTH))))
     gone = await pools(store, "kvm")
     assert "nfs1" not in gone
     [web] = await vms(store, "a")
     unknown = next(p for p in gone.values() if p.external_id == UNKNOWN_POOL)
     assert (web.disks[0].pool_id, unknown.kind) == (unknown.id, PoolKind.BLOCK)
+
+
+async def test_a_pool_stays_while_a_host_that_is_not_well_has_disks_on_it(store: Store) -> None:
+    await sync(store, a_site(vms=a_site().vms[:1]))
+    fewer = a_site(pools=(cloud_pool("wide", BOTH),), vms=())
+    result = await sync(store, with_host(fewer, "a", up=False))
+    assert result.report.problem == ""
+    assert "nfs1" in await pools(store, "kvm")
+    await sync(store, fewer)
+    assert "nfs1" not in await pools(store, "kvm")
 
 
 async def test_no_pool_at_all_is_not_believed(store: Store) -> None:
