@@ -98,7 +98,7 @@ class Story:
         )
         self._mail("held")
         machine.start_agent()
-        self._tell.say(f"started again: the agent's HTTP service on {DYING}", style="green")
+        self._tell.say(f"started again: the probe agent's HTTP service on {DYING}", style="green")
         self.seen.recovered = follower.until(
             "its end", lambda one: not one["open"], within_s=self._at_most(BACK_WITHIN_S)
         )

@@ -40,8 +40,8 @@ def _calls(world: World, seen: Seen) -> Facts:
     undone = [call for call in calls if call.command == "cancelHostAsDegraded"]
     return [
         (
-            f"CloudStack was told once to disable {DYING}, before its power was cut",
-            len(_disabling(world)) == 1 and quarantined_at(world) < off,
+            f"CloudStack was told once to disable {DYING}, before its own VM-HA would act and before the off",
+            len(_disabling(world)) == 1 and quarantined_at(world) < min(off, world.cloud.by_itself_at or off),
         ),
         (
             "CloudStack was told to let its VMs go (degraded) after the proof of off, never before",

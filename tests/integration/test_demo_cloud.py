@@ -136,7 +136,7 @@ async def test_the_story_as_it_should_be(rig: Rig) -> None:
     ("steps", "broken"),
     [
         (("quarantine", "death", "off", "release", "proof", "boot", "back"), "after the proof of off, never before"),
-        (("death", "off", "quarantine", "proof", "release", "boot", "back"), "before its power was cut"),
+        (("death", "off", "quarantine", "proof", "release", "boot", "back"), "and before the off"),
         (("death", "off", "proof", "release", "boot", "back"), "was told once to disable"),
         (("quarantine", *STORY), "was told once to disable"),
         (("quarantine", "death", "off", "proof", "release", "back", "boot"), "told once to take it back"),
