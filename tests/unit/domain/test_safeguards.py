@@ -155,7 +155,7 @@ def test_a_persons_pause_is_a_pause_whatever_it_says_and_whoever_it_is_by() -> N
         (host("h1", runs_controller=True), Reason.CONTROLLERS_OWN_HOST),
         (host("h1", cloud_ha=True), Reason.HOST_HA_ON),
     ],
-    ids=lambda value: value if isinstance(value, Reason) else "",
+    ids=["excluded", "retired", "maintenance", "controllers-own", "host-ha"],
 )
 def test_a_host_that_must_not_be_touched_is_not(marked: Host, reason: Reason) -> None:
     assert refused(host=marked) == (reason,)
