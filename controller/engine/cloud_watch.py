@@ -124,6 +124,7 @@ class CloudWatch:
 async def follow_marks(world: World, host_id: str, there: CloudHost) -> None:
     """Keep what the cloud says of a host's maintenance and of its own host HA; both stop hostfence."""
     async with world.store.transaction() as tx:
+        await tx.guard()  # the sync, or a person, may be writing the same row
         found = await tx.hosts(ids=(host_id,))
         for host in found:
             marked = replace(host, maintenance=there.maintenance, cloud_ha=there.own_ha)
