@@ -27,6 +27,7 @@ from controller.db.secrecy import KeyMismatchError
 from controller.db.store import StoreUnavailable
 from controller.domain.model import Role
 from controller.services import access
+from controller.services.explaining import Explainer
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,7 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             clock=house.clock,
             operations=house.operator,
             device_rules=house.device_rules,
+            explainer=Explainer(house.world),
             sights=house.world.sights,
             version=version("hostfence"),
         )

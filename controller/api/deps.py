@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 
 from controller.db.store import Clock, Store
 from controller.services.device_rules import DeviceRules
+from controller.services.explaining import Explainer
 from controller.services.operations import Operations
 from controller.services.sights import Sights
 
@@ -25,6 +26,7 @@ class Deps:
     clock: Clock
     operations: Operations
     device_rules: DeviceRules
+    explainer: Explainer
     version: str
     sights: Sights = field(default_factory=Sights)
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None

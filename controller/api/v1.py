@@ -10,7 +10,19 @@ from controller.api.auth import Authenticate, bearer
 from controller.api.deps import Deps
 from controller.api.open_door import OpenDoor
 from controller.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
-from controller.api.routes import cloud, clusters, control, enrolment, hosts, incidents, pools, power, reports, settings
+from controller.api.routes import (
+    cloud,
+    clusters,
+    control,
+    enrolment,
+    hosts,
+    incidents,
+    pools,
+    power,
+    readiness,
+    reports,
+    settings,
+)
 
 PREFIX = "/api/v1"
 OPENAPI_URL = f"{PREFIX}/openapi.json"
@@ -39,7 +51,7 @@ def add_api(app: FastAPI, deps: Deps) -> None:
     app.add_middleware(Authenticate, store=deps.store, door=OpenDoor(deps.clock.boottime))
     add_problem_handlers(app)
     everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses(_CAN_HAPPEN))
-    for module in (clusters, settings, hosts, enrolment, reports, power, pools, cloud, incidents, control):
+    for module in (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud, incidents, control):
         everything.include_router(module.router)
     app.include_router(everything)
     app.include_router(enrolment.open_router, prefix=PREFIX, responses=_responses(_AT_THE_DOOR))

@@ -27,6 +27,10 @@ class Policies:
         """What holds for one host."""
         return self._resolve(host.cluster_id, host.id)
 
+    def of_cluster(self, cluster_id: str) -> Policy:
+        """What holds for a cluster, before what its hosts change."""
+        return self._resolve(cluster_id, None)
+
     def reached_from(self, level: Level, owner_id: str) -> Iterator[tuple[str, Policy]]:
         """(where, policy) of all that a setting of this owner reaches; hosts only if they have own settings."""
         if level is Level.GLOBAL:

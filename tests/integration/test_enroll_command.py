@@ -27,6 +27,7 @@ from tests.fakes.operations import RefusingOperations
 from tests.fixtures import builders as a
 from tests.fixtures.agents import REPOSITORY, AgentFactory, agents, eventually, free_port, pool
 from tests.fixtures.authority import Authority as WebAuthority
+from tests.fixtures.explainers import an_explainer
 from tests.simulation.memory_store import MemoryStore
 
 __all__ = ["agents", "pool"]
@@ -73,7 +74,14 @@ async def a_controller(**tls: str) -> AsyncIterator[Controller]:
         await tx.save_host(a.host(HOST, name="kvm1", address="127.0.0.1", agent_port=made.agent_port))
     rules = DeviceRules(drivers=frozenset({"ipmi"}))
     app = create_app(
-        Deps(store=made.store, clock=made.clock, operations=RefusingOperations(), device_rules=rules, version="1")
+        Deps(
+            store=made.store,
+            clock=made.clock,
+            operations=RefusingOperations(),
+            device_rules=rules,
+            explainer=an_explainer(made.store, made.clock),
+            version="1",
+        )
     )
     config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off", **tls)  # type: ignore[arg-type]
     server = uvicorn.Server(config)

@@ -16,6 +16,7 @@ from controller.services.device_rules import DeviceRules
 from controller.services.sights import Sights
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import RefusingOperations
+from tests.fixtures.explainers import an_explainer
 from tests.simulation.memory_store import MemoryStore
 
 
@@ -69,7 +70,15 @@ async def api(store: Store) -> AsyncIterator[Api]:
     rules = DeviceRules(drivers=frozenset({"ipmi"}))
     sights = Sights()
     app = create_app(
-        Deps(store=store, clock=clock, operations=operations, device_rules=rules, version="1.2.3", sights=sights)
+        Deps(
+            store=store,
+            clock=clock,
+            operations=operations,
+            device_rules=rules,
+            explainer=an_explainer(store, clock, sights),
+            version="1.2.3",
+            sights=sights,
+        )
     )
     tokens = {role: (await create_token(store, clock, name=f"the {role}", role=role, actor="test"))[1] for role in Role}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -18,6 +18,7 @@ from controller.services.device_rules import DeviceRules
 from shared.enrolment import to_be_signed
 from shared.protocol import sign
 from tests.fixtures.certificates import a_key_and_csr
+from tests.fixtures.explainers import an_explainer
 from tests.integration.api.conftest import Api
 
 YEAR, MINUTE = timedelta(days=365), timedelta(minutes=1)
@@ -149,7 +150,14 @@ async def test_any_controller_of_the_database_takes_a_challenge(site: Api) -> No
     agent = await enrolled(site)
     rules = DeviceRules(drivers=frozenset({"ipmi"}))
     app = create_app(
-        Deps(store=site.store, clock=site.clock, operations=site.operations, device_rules=rules, version="1")
+        Deps(
+            store=site.store,
+            clock=site.clock,
+            operations=site.operations,
+            device_rules=rules,
+            explainer=an_explainer(site.store, site.clock),
+            version="1",
+        )
     )
     request = agent.request(await challenge_for(site, agent.host_id))
     transport = httpx.ASGITransport(app)
