@@ -26,6 +26,8 @@ from shared.enums import ReadingCode
 _log = logging.getLogger(__name__)
 _PACKAGES = str(Path(probe_agent.__file__).parent.parent)
 _READ_AHEAD = 4 * 1024 * 1024
+_BUDGET_SHARE = 0.9
+"""Of the time until the deadline is for looking; the rest is for the way back."""
 _REAP_FOR_S = 1.0
 _REAP_EVERY_S = 0.02
 
@@ -136,9 +138,11 @@ class MountChild:
         async with self._lock:
             self._refuse_if_stuck()
             turn.begun, self._current = True, turn
+            # Of what is left now: one that waited for its turn must not look on when its caller has gone.
+            budget_s = _BUDGET_SHARE * (turn.deadline - asyncio.get_running_loop().time())
             try:
                 async with asyncio.timeout(self._patience_s):
-                    return await self._exchange(question, body)
+                    return await self._exchange({"budget_s": budget_s, **question}, body)
             except TimeoutError as error:
                 _log.warning("%s: no answer in %.0f s, ending its process", self._root, self._patience_s)
                 await self._abandon()

@@ -1,6 +1,8 @@
 """What is mounted where, from ``/proc/self/mountinfo``: reading it never touches the storage, so it never hangs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
@@ -31,13 +33,18 @@ class Mount:
         return ""
 
 
-def read_mounts(source: Path = _MOUNTINFO) -> dict[str, Mount]:
+def read_mounts(source: Path = _MOUNTINFO) -> Mapping[str, Mount]:
     """Every mount point with the mount that is on top there."""
-    text = source.read_text(encoding="utf-8", errors="surrogateescape")
+    return _read(source.read_text(encoding="utf-8", errors="surrogateescape"))
+
+
+@lru_cache(maxsize=1)
+def _read(text: str) -> Mapping[str, Mount]:
+    """Kept while nothing is mounted or unmounted: each process reads it at every look, and hosts have hundreds."""
     return {mount.point: mount for mount in map(_parse, text.splitlines())}
 
 
-def below(root: str, mounts: dict[str, Mount]) -> list[str]:
+def below(root: str, mounts: Mapping[str, Mount]) -> list[str]:
     """Mount points at or below ``root``, without automount triggers."""
     prefix = root.rstrip("/") + "/"
     return sorted(

@@ -96,9 +96,8 @@ class Runner:
         if within_s <= 0:
             return _all_unknown(batch, ReadingCode.TIMED_OUT, "not reached before the deadline")
         try:
-            question = {"op": "read", "budget_s": within_s * 0.9}
             targets = TARGETS_SEPARATOR.join(batch).encode()
-            reply = await self._child(root).ask(question, targets, within_s=within_s)
+            reply = await self._child(root).ask({"op": "read"}, targets, within_s=within_s)
             return _json_of(batch, reply)
         except SeenNothingError as error:
             return _all_unknown(batch, error.code, error.detail)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from probe_agent.runner import _BATCH
 from shared.enums import ReadingCode, ReadingStatus
 from tests.fixtures.agents import REPOSITORY, AgentFactory, AgentProcess, eventually, lookers_of
 from tests.fixtures.replayed_rbd import ReplayedRbd
@@ -27,6 +28,8 @@ class Probe:
             raise RuntimeError("no luck")
         if root == "odd:hangs":
             time.sleep(600)
+        if root == "odd:slow":
+            time.sleep(max(0.0, until - time.monotonic()))
         if root == "odd:exits":
             os._exit(3)
         if root == "odd:leaves":
@@ -109,6 +112,16 @@ def test_one_that_hangs_is_unknown_in_time_and_never_runs_twice(agent: AgentProc
         assert codes(agent, "odd:hangs/a", deadline_s=1.0) == [ReadingCode.MOUNT_STUCK]
     assert lookers_of(agent.serve.pid) == children
     assert codes(agent, "odd:pool/a", pool / "disk") == [None, None]
+
+
+def test_what_waited_for_its_turn_has_only_the_time_that_is_left(agent: AgentProcess) -> None:
+    codes(agent, "odd:slow/a", deadline_s=1.0)  # its process has been started
+    many = [f"odd:slow/{number}" for number in range(3 * _BATCH)]
+    codes(agent, *many, deadline_s=1.5)
+    time.sleep(0.2)
+    assert codes(agent, "odd:slow/a", deadline_s=1.0) != [ReadingCode.MOUNT_STUCK], (
+        "it looks on though nobody waits for it"
+    )
 
 
 def test_a_hanging_command_is_ended_by_its_probe_at_the_deadline(agent: AgentProcess, tmp_path: Path) -> None:

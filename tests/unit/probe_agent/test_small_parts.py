@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,18 @@ MOUNTINFO = """\
 
 
 @pytest.fixture
-def mounts(tmp_path: Path) -> dict[str, Mount]:
+def mounts(tmp_path: Path) -> Mapping[str, Mount]:
     source = tmp_path / "mountinfo"
     source.write_text(MOUNTINFO)
     return read_mounts(source)
 
 
-def test_the_mount_on_top_counts(mounts: dict[str, Mount]) -> None:
+def test_the_mount_on_top_counts(mounts: Mapping[str, Mount]) -> None:
     assert mounts["/mnt/b"].mount_id == 39
     assert mounts["/mnt/pool one"].options == "rw,relatime,rw,vers=4.2,soft"
 
 
-def test_a_mount_says_from_where_it_is_in_letters_that_can_be_sent(mounts: dict[str, Mount], tmp_path: Path) -> None:
+def test_a_mount_says_from_where_it_is_in_letters_that_can_be_sent(mounts: Mapping[str, Mount], tmp_path: Path) -> None:
     assert (mounts["/mnt/pool one"].source, mounts["/mnt/b"].source) == ("nas:/a", "nas:/b")
     odd = tmp_path / "odd"
     odd.write_bytes(b"36 28 0:45 / /mnt/c rw - cifs //nas/gr\xfcn\\040one rw,user=\xfc\n")
@@ -43,7 +44,7 @@ def test_a_mount_says_from_where_it_is_in_letters_that_can_be_sent(mounts: dict[
     assert (mount.source, mount.options) == ("//nas/gr?n one", "rw,rw,user=?")
 
 
-def test_mounts_below_a_root_without_triggers(mounts: dict[str, Mount]) -> None:
+def test_mounts_below_a_root_without_triggers(mounts: Mapping[str, Mount]) -> None:
     assert below("/mnt", mounts) == ["/mnt/b", "/mnt/pool one"]
     assert below("/mnt/b", mounts) == ["/mnt/b"]
     assert below("/mn", mounts) == []
