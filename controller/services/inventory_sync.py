@@ -186,6 +186,7 @@ class _Part:
             vms=vms,
             elsewhere=elsewhere,
             open=await tx.open_hosts(),
+            fenced=frozenset(h for h, health in (await tx.healths()).items() if health.fenced_by),
         )
         machines = plan_machines(known, self._site, self.remarks)
         return _Work(machines=machines, settings=tuple(await self._devices(tx, hosts)))

@@ -44,7 +44,8 @@ class Known:
     """One cluster's rows, as one transaction saw them.
 
     ``hosts``: its own, and those that machines of it are listed on now. ``elsewhere``: machines that the cloud has in
-    this cluster, listed in others. ``open``: ids of hosts with an open incident.
+    this cluster, listed in others. ``open``: ids of hosts with an open incident. ``fenced``: of those that are proven
+    off, or were vouched for, and have not returned.
     """
 
     cluster: Cluster
@@ -53,6 +54,7 @@ class Known:
     vms: Sequence[Vm]
     elsewhere: Sequence[Vm]
     open: frozenset[str]
+    fenced: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +105,11 @@ def plan_machines(known: Known, site: Site, remarks: Remarks) -> MachinePlan:
 
 
 def _lets_go(host_id: str, known: Known, site: Site, *, placed: bool) -> bool:
-    """A host that is well shows by itself what runs on it; a retired one has no say where the cloud placed it anew."""
+    """A host that is well shows by itself what runs on it; one that is off, or gone, what the cloud placed anew."""
     host = known.hosts.get(host_id)
     if host is None or host.id in known.open:
         return False
-    return host.external_id in site.up or (host.retired and placed)
+    return host.external_id in site.up or (placed and (host.retired or host.id in known.fenced))
 
 
 def _is_gone(vm: Vm, known: Known, site: Site) -> bool:

@@ -490,6 +490,19 @@ async def test_a_machine_of_a_retired_host_moves_where_the_cloud_placed_it(store
     assert (await names(store, "a"), await names(store, "b")) == ([], ["db", "web"])
 
 
+async def test_a_machine_of_a_fenced_host_moves_once_its_incident_is_closed(store: Store) -> None:
+    """Its new host may be the next to die, and the old one is proven off."""
+    await sync(store, a_site())
+    await open_incident(store, "a")
+    moved = with_host(with_vm(a_site(), "web", host="b"), "a", up=False)
+    await save(store, Health(host_id=(await host(store, "a")).id, fenced_by="i-0"))
+    await sync(store, moved)
+    assert await names(store, "a") == ["web"]
+    await close_incident(store, "a")
+    await sync(store, moved)
+    assert (await names(store, "a"), await names(store, "b")) == ([], ["db", "web"])
+
+
 async def test_a_machine_that_runs_the_cloud_does_not_tell_where_stays_where_it_was(store: Store) -> None:
     await sync(store, a_site())
     await sync(store, with_vm(a_site(), "web", host_id="", state="Running", placement_known=False))
