@@ -1,4 +1,4 @@
-"""Pauses, tokens, notifications, the audit, and who the caller is."""
+"""Pauses, tokens, notifications, the audit, what every reason means, and who the caller is."""
 
 from typing import Annotated
 
@@ -9,7 +9,8 @@ from controller.api.deps import Ports
 from controller.api.routes.paging import Cursor, Limit, MaybeIncidentId
 from controller.api.schemas.control import PauseIn, PauseOut, PrincipalOut, TokenIn, TokenOut, TokenWithText
 from controller.api.schemas.incidents import Because
-from controller.api.schemas.records import AuditPage, NoticeOut
+from controller.api.schemas.records import AuditPage, NoticeOut, ReasonOut
+from controller.domain.reasons import Reason
 from controller.services import access, history, pauses
 
 router = APIRouter()
@@ -79,3 +80,10 @@ async def list_audit(ports: Ports, caller: Viewer, cursor: Cursor = None, limit:
     """Who changed what, newest first, in pages."""
     del caller
     return AuditPage.model_validate(await history.audit(ports.store, cursor=cursor, limit=limit))
+
+
+@router.get("/reasons", tags=["incidents"])
+async def list_reasons(caller: Viewer) -> list[ReasonOut]:
+    """Every reason hostfence can give: what it means to the person on call, and what to do."""
+    del caller
+    return [ReasonOut.of(one) for one in Reason]

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from controller.api.schemas.base import Answer
 from controller.domain.model import Delivery, DeliveryStatus, Notice, Severity
-from controller.domain.reasons import Reason
+from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
+from controller.domain.words import words_for
 
 
 class DeliveryOut(Answer):
@@ -61,3 +62,21 @@ class AuditPage(Answer):
 
     items: list[AuditOut]
     next_cursor: str | None
+
+
+class ReasonOut(Answer):
+    """A reason in words. ``needs_a_person``: the hold never ends in an action by itself; ``waits``: time ends it."""
+
+    code: Reason
+    means: str
+    do: str
+    needs_a_person: bool
+    waits: bool
+
+    @classmethod
+    def of(cls, reason: Reason) -> "ReasonOut":
+        """From the one table of words."""
+        words = words_for(reason)
+        return cls(
+            code=reason, means=words.means, do=words.do, needs_a_person=reason in NEEDS_A_PERSON, waits=reason in WAITS
+        )

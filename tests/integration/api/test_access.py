@@ -64,6 +64,7 @@ MAY = {
     "DELETE /tokens/{token_id}": _ADMIN,
     "GET /notifications": _READ,
     "GET /audit": _READ,
+    "GET /reasons": _READ,
 } | {
     f"{method} {level}/{what}": roles
     for level in ("", "/clusters/{cluster}", "/hosts/{host}")
