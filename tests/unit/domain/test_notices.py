@@ -156,6 +156,11 @@ def test_fenced_after_an_acknowledgement_claims_no_proof() -> None:
     assert notices.fenced(vouched, HOST, at=START, action=Action.OFF).why == (Reason.ACKNOWLEDGED,)
 
 
+def test_the_end_names_what_the_cloud_did_before_the_proof() -> None:
+    told = replace(SENT, told=frozenset({Reason.PLACED_ELSEWHERE}))
+    assert notices.fenced(told, HOST, at=START, action=Action.OFF).why[-1] is Reason.RELEASED_BY_CLOUD
+
+
 def test_an_effect_is_told_when_it_fails_and_when_it_is_given_up() -> None:
     first = notices.effect_failed(INCIDENT, HOST, _effect(), at=START)
     last = notices.effect_failed(INCIDENT, HOST, _effect(status=EffectStatus.FAILED), at=START)
