@@ -170,7 +170,8 @@ def login(context: typer.Context) -> None:
         given.err.print(plain(f"WARNING: {url} is not encrypted: whoever is in the way can read the token.", "bold"))
     typed = getpass.getpass(f"Token for {url}: ") if sys.stdin.isatty() else sys.stdin.readline()
     made = Connection(url=url, token=places_of_trust.checked_token(typed), ca_file=given.ca_file)
-    who = Api(made).get("/whoami").data
+    with Api(made) as api:
+        who = api.get("/whoami").data
     path = places_of_trust.save(made)
     given.out.print(plain(f"{who['name']} ({who['role']}) at {url}; saved in {path}"), soft_wrap=True)
 

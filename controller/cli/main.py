@@ -48,7 +48,8 @@ def root(
 ) -> None:
     """Shows and steers hostfence from a terminal. HOSTFENCE_TOKEN, or hostfence login, says who you are."""
     del show_version
-    context.obj = Session(url=url or None, ca_file=ca_file or None)
+    given = context.obj = Session(url=url or None, ca_file=ca_file or None)
+    context.call_on_close(given.close)
 
 
 commands_show.add_to(app)

@@ -17,8 +17,8 @@ def _names(context: typer.Context, path: str, incomplete: str) -> list[str]:
     url = given.get("url") or os.environ.get("HOSTFENCE_URL")
     ca_file = given.get("ca_file") or os.environ.get("HOSTFENCE_CA_FILE")
     try:
-        api = Api(find_connection(url, ca_file), patience_s=2)
-        return sorted(one["name"] for one in api.get(path).data if one["name"].startswith(incomplete))
+        with Api(find_connection(url, ca_file), patience_s=2) as api:
+            return sorted(one["name"] for one in api.get(path).data if one["name"].startswith(incomplete))
     except CliError:
         return []
 

@@ -33,7 +33,8 @@ def preview(
         if newest:
             rows.append(("newest check round", plain(f"{newest['verdict']} ({', '.join(newest['reasons']) or '-'})")))
         rows.append(("power last read", plain(proof["last_state"] if proof["last_at"] else "not read")))
-    given.err.print(plain(warning, "bold"), plain(""), tables.facts(rows), plain(""))
+    given.err.print(plain(warning, "bold"), soft_wrap=True)
+    given.err.print(plain(""), tables.facts(rows), plain(""))
 
 
 def against(given: Session, explained: Mapping[str, Any]) -> None:

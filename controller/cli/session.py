@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from controller.cli.client import Answer, Api
 from controller.cli.connection import Connection, find_connection
@@ -35,6 +36,11 @@ class Session:
     def api(self) -> Api:
         """The controller."""
         return Api(self.connection)
+
+    def close(self) -> None:
+        """End the connections, where any were made."""
+        if "api" in vars(self):
+            self.api.close()
 
     @cached_property
     def out(self) -> Console:
@@ -65,7 +71,8 @@ class Session:
         if as_json:
             print_json(answer.text)
         else:
-            self.out.print(show(answer.data))
+            shown = show(answer.data)
+            self.out.print(shown, soft_wrap=isinstance(shown, Text))  # a sentence wraps where the terminal ends
 
     def hosts(self) -> dict[str, dict[str, Any]]:
         """Each host by its id; read once."""

@@ -33,7 +33,6 @@ def _marks(one: Mapping[str, Any]) -> list[str]:
 def host(one: Mapping[str, Any], cluster: str, vms: Sequence[Mapping[str, Any]], *, now: datetime) -> RenderableType:
     """One host: whether it is armed, when it was seen, its power device, pools and machines."""
     health, storage = one["health"], one["storage"]
-    device = f"{health['bmc_code']}, read {when(health['bmc_checked_at'], now)}"
     rows = [
         ("cluster", cluster),
         ("marks", ", ".join(_marks(one)) or "-"),
@@ -41,7 +40,7 @@ def host(one: Mapping[str, Any], cluster: str, vms: Sequence[Mapping[str, Any]],
         ("certificate until", when(one["agent_tls_until"], now)),
         ("may open an incident", yes_no(health["armed"])),
         ("healthy since", when(health["healthy_since"], now)),
-        ("power device", device + (f": {health['bmc_said']}" if health["bmc_said"] else "")),
+        ("power device", _device(health, now)),
         ("seen on", when(health["bmc_on_seen_at"], now)),
         ("fenced by", health["fenced_by"] or "-"),
         ("quarantined by", health["quarantined_by"] or "-"),
@@ -66,6 +65,13 @@ def host(one: Mapping[str, Any], cluster: str, vms: Sequence[Mapping[str, Any]],
             tables.table("pool", "state", "type", "remarks", rows=pools, empty="Nothing known."),
         ),
     )
+
+
+def _device(health: Mapping[str, Any], now: datetime) -> str:
+    if health["bmc_checked_at"] is None:
+        return "not read yet"
+    how = "answered" if health["bmc_code"] == "none" else f"FAILED ({health['bmc_code']})"
+    return f"{how} {when(health['bmc_checked_at'], now)}" + (f": {health['bmc_said']}" if health["bmc_said"] else "")
 
 
 def pauses(found: Sequence[Mapping[str, Any]], names: Mapping[str, str], *, now: datetime) -> RenderableType:

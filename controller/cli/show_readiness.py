@@ -27,7 +27,7 @@ def explanation(one: Mapping[str, Any], *, all_gates: bool) -> RenderableType:
     if shown:
         parts.append(tables.titled("Gates", tables.remarks(map(_gate, shown))))
     if hidden := len(gates) - len(shown):
-        parts.append(plain(f"{hidden} gates are open (--all shows them).\n"))
+        parts.append(plain(f"Open gates: {hidden} (--all shows them).\n"))
     parts += [
         tables.titled("What hostfence would do", tables.facts(_plan(one))),
         tables.titled("How fast", _times(one)),
