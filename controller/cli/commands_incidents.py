@@ -14,7 +14,7 @@ from controller.cli.preview import preview
 from controller.cli.session import Json, Reason, Session, session
 from controller.cli.text import SHORT, plain
 
-incidents_app = typer.Typer(help="Silent hosts: list, show one, watch.", no_args_is_help=False)
+incidents_app = typer.Typer()
 Every = Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")]
 
 

@@ -42,9 +42,9 @@ IncidentArgument = Annotated[
         metavar="INCIDENT", help="Its id, or the host whose incident is open.", autocompletion=complete_host
     ),
 ]
-HostOption = Annotated[str | None, typer.Option("--host", "-H", help="Only this host.", autocompletion=complete_host)]
+HostOption = Annotated[str | None, typer.Option("--host", "-H", help="This host alone.", autocompletion=complete_host)]
 ClusterOption = Annotated[
-    str | None, typer.Option("--cluster", "-c", help="Only this cluster.", autocompletion=complete_cluster)
+    str | None, typer.Option("--cluster", "-c", help="This cluster alone.", autocompletion=complete_cluster)
 ]
 
 
