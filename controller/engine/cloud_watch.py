@@ -44,6 +44,7 @@ class CloudWatch:
     up: dict[str, bool] = field(default_factory=dict)
     trouble: str = ""
     trouble_since: datetime | None = None
+    logged: tuple[str, ...] = ()
     known_at: datetime | None = None
     """When the cloud last told of its hosts."""
 
@@ -101,7 +102,15 @@ class CloudWatch:
             return
         if inventory is not None:
             allow_local = not world.bmc_address_refused("127.0.0.1")
-            await inventory_sync.apply(world.store, world.clock, inventory, allow_local=allow_local)
+            result = await inventory_sync.apply(world.store, world.clock, inventory, allow_local=allow_local)
+            self._log_news((*filter(None, [result.report.problem]), *result.report.warnings))
+
+    def _log_news(self, sentences: tuple[str, ...]) -> None:
+        """Rights that the key lacks, and what else stands in the way: in the log at the start, and when it changes."""
+        for sentence in sentences:
+            if sentence not in self.logged:
+                log.warning("the cloud is not as it should be", said=sentence)
+        self.logged = sentences
 
     async def _mark(self, here: Host, there: CloudHost) -> None:
         if (here.maintenance, here.cloud_ha) != (there.maintenance, there.own_ha):

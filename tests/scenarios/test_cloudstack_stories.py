@@ -1,9 +1,11 @@
 """Whole incidents on a CloudStack: its inventory, its timing and its own VM-HA against hostfence's engine."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from controller.cloud.cloudstack.rights import NEEDED
 from controller.domain.incident import Source, State
 from controller.domain.model import EffectKind, Severity
 from controller.domain.reasons import Reason
@@ -252,3 +254,15 @@ async def test_quarantine_is_undone_where_nothing_came_of_it() -> None:
     await cloud.run(30)
     assert cloud.site.host("kvm1").resource_state is Resource.ENABLED
     assert [e.said for e in await cloud.effects(EffectKind.UNQUARANTINE)] == ["enabled"]
+
+
+async def test_missing_rights_are_named_at_the_start_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+    cloud = await a_site()
+    key = cloud.double.api.keys[cloud.double.key]
+    cloud.double.api.keys[cloud.double.key] = replace(
+        key, rights=frozenset({need.command for need in NEEDED} - {"updateHost"})
+    )
+    await ready(cloud)
+    said = [line for line in capsys.readouterr().out.splitlines() if "updateHost" in line]
+    assert len(said) == 2  # for the quarantine, and for the return
+    assert all("may not call updateHost" in line for line in said)
