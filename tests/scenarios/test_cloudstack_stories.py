@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from controller.cloud.cloudstack.rights import NEEDED
 from controller.domain.incident import Source, State
@@ -256,13 +257,15 @@ async def test_quarantine_is_undone_where_nothing_came_of_it() -> None:
     assert [e.said for e in await cloud.effects(EffectKind.UNQUARANTINE)] == ["enabled"]
 
 
-async def test_missing_rights_are_named_at_the_start_and_once(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_missing_rights_are_named_at_the_start_and_once() -> None:
     cloud = await a_site()
     key = cloud.double.api.keys[cloud.double.key]
     cloud.double.api.keys[cloud.double.key] = replace(
         key, rights=frozenset({need.command for need in NEEDED} - {"updateHost"})
     )
-    await ready(cloud)
-    said = [line for line in capsys.readouterr().out.splitlines() if "updateHost" in line]
+    with structlog.testing.capture_logs() as logs:
+        await ready(cloud)
+        await cloud.run(120)
+    said = [line["said"] for line in logs if "updateHost" in str(line.get("said"))]
     assert len(said) == 2  # for the quarantine, and for the return
-    assert all("may not call updateHost" in line for line in said)
+    assert all("may not call updateHost" in sentence for sentence in said)
