@@ -6,7 +6,7 @@ import typer
 
 from controller.cli import show_incidents, show_inventory, tables, watching
 from controller.cli.client import Answer, ref
-from controller.cli.commands_show import CursorOption, explained
+from controller.cli.commands_show import CursorOption
 from controller.cli.confirm import Meant, confirm
 from controller.cli.errors import CliError, Exit
 from controller.cli.places import ClusterOption, HostOption, IncidentArgument
@@ -102,15 +102,15 @@ def acknowledge(
     """
     given = session(context)
     one = find(given, incident).data
-    name = given.host_name(one["host_id"])
+    host = given.api.get(f"/hosts/{one['host_id']}").data
     preview(
         given,
-        explained(given, one["host_id"]).data,
+        host,
         "You vouch that this host is OFF. If it still runs, its machines will write to the same disks twice.",
         incident=one,
     )
-    confirm(given, name, meant=meant)
-    body = {"host_name": name, "reason": reason, "second_admin": second_admin}
+    confirm(given, host["name"], meant=meant)
+    body = {"host_name": host["name"], "reason": reason, "second_admin": second_admin}
     done = given.api.send("POST", f"/incidents/{one['id']}/acknowledge", body)
     given.answer(done, lambda data: plain(f"acknowledged; the incident is {data['state']} now"), as_json=as_json)
 

@@ -6,11 +6,10 @@ import typer
 
 from controller.cli import show_inventory, watching
 from controller.cli.client import Answer, ref
-from controller.cli.commands_show import explained
 from controller.cli.confirm import Meant, confirm
 from controller.cli.errors import Exit
 from controller.cli.places import HostArgument
-from controller.cli.preview import against, preview
+from controller.cli.preview import preview
 from controller.cli.session import Json, Reason, Session, session
 from controller.cli.text import plain
 
@@ -18,17 +17,11 @@ power_app = typer.Typer(help="Power commands of your own. They release nothing."
 Device = Annotated[int, typer.Option("--device", min=1, max=2, help="Which power device of the host.")]
 Force = Annotated[bool, typer.Option("--force", help="In spite of signs of life.")]
 _FOLLOW_EVERY_S = 2.0
-_ACTIONS = {
-    "none": "it tells people, and leaves the host alone",
-    "blink": "it lights the host's LED and tells people",
-    "off": "it cuts the host's power",
-    "reboot": "it cuts the host's power, and gives it again",
-}
 
 
 def fence(
     context: typer.Context,
-    host: HostArgument,
+    name: HostArgument,
     *,
     reason: Reason,
     wait: Annotated[
@@ -42,26 +35,27 @@ def fence(
     hostfence checks it, and does what the settings say if it finds it dead and nothing stands against it.
     """
     given = session(context)
-    told = explained(given, host).data
-    action = _ACTIONS.get(told["plan"]["action"], told["plan"]["action"])
-    preview(given, told, f"hostfence will check whether this host is dead. If it is: {action}.")
-    against(given, told)
-    confirm(given, told["host_name"], meant=meant)
-    done = given.api.send("POST", f"/hosts/{told['host_id']}/disconnect", {"note": reason})
+    host = given.api.get(f"/hosts/{ref(name)}").data
+    preview(
+        given, host, "hostfence will check whether this host is dead, and then do what its settings say.", engine=True
+    )
+    confirm(given, host["name"], meant=meant)
+    done = given.api.send("POST", f"/hosts/{host['id']}/disconnect", {"note": reason})
     incident = done.data["incident"]
     if wait and incident:
         incident = watching.follow(given, incident["id"], every_s=_FOLLOW_EVERY_S)
         done = given.api.get(f"/incidents/{incident['id']}")
-        given.answer(done, lambda one: plain(f"{told['host_name']}: {one['state']}"), as_json=as_json)
+        given.answer(done, lambda one: plain(f"{host['name']}: {one['state']}"), as_json=as_json)
     else:
-        given.answer(done, lambda data: plain(_reported(data, told["host_name"])), as_json=as_json)
+        given.answer(done, lambda data: plain(_reported(given, data, host["name"])), as_json=as_json)
     if incident is None or (wait and incident["state"] == "held"):
         raise typer.Exit(Exit.FAILED)
 
 
-def _reported(data: dict[str, Any], name: str) -> str:
+def _reported(given: Session, data: dict[str, Any], name: str) -> str:
     if data["incident"] is None:
-        return f"{name}: no incident was opened: {data['why_not']}"
+        means, remedy = given.words.get(data["why_not"], ("", ""))
+        return f"{name}: no incident was opened: {data['why_not']}: {means} {remedy}".rstrip(": ")
     how = "opened" if data["opened"] else "was open already"
     return f"{name}: incident {data['incident']['id']} {how} ({data['incident']['state']}); hostfence incidents watch"
 
@@ -141,11 +135,11 @@ def reboot(
 def _take_down(
     given: Session, host: str, action: str, body: dict[str, Any], *, device: int, meant: str | None, as_json: bool
 ) -> None:
-    told = explained(given, host).data
+    found = given.api.get(f"/hosts/{ref(host)}").data
     what = "CUT THE POWER OF" if action == "off" else "RESET"
-    preview(given, told, f"This will {what} this host at once. Every machine on it stops.")
-    confirm(given, told["host_name"], meant=meant)
-    _finish(given, _send(given, told["host_id"], action, body, device), as_json=as_json)
+    preview(given, found, f"This will {what} this host at once. Every machine on it stops.")
+    confirm(given, found["name"], meant=meant)
+    _finish(given, _send(given, found["id"], action, body, device), as_json=as_json)
 
 
 def _send(given: Session, host: str, action: str, body: dict[str, Any] | None, device: int) -> Answer:

@@ -14,6 +14,7 @@ class Exit(IntEnum):
     NOT_FOUND = 5
     NOT_CONFIRMED = 6
     NOT_READY = 7
+    INTERRUPTED = 130
 
 
 EXPLAINED = {
@@ -26,6 +27,7 @@ EXPLAINED = {
     Exit.NOT_FOUND: "there is no such host, cluster, incident or pause",
     Exit.NOT_CONFIRMED: "a dangerous command was not confirmed; nothing was done",
     Exit.NOT_READY: "with --check: something could not be fenced if it died now",
+    Exit.INTERRUPTED: "stopped with Ctrl-C; hostfence goes on with what it was told (a watch ends with 0)",
 }
 """Every code, in words."""
 

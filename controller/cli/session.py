@@ -82,6 +82,8 @@ class Session:
 
     def host_name(self, host_id: str) -> str:
         """The name, or the id of one that is not there any more."""
+        if host_id not in self.hosts():
+            self._hosts = {}  # it may be new
         found = self.hosts().get(host_id)
         return str(found["name"]) if found else host_id
 

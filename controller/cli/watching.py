@@ -52,14 +52,13 @@ def _lines(given: Session, read: Callable[[], Answer], every_s: float, show: Cal
     while True:
         try:
             answer = read()
-        except CliError as problem:
-            _only_for_a_while(problem)
-            given.err.print(plain(f"{problem.text}; trying on"))
-        else:
             if answer.text != before:
                 show(answer)
                 before = answer.text
-            given.out.file.flush()
+        except CliError as problem:
+            _only_for_a_while(problem)
+            given.err.print(plain(f"{problem.text}; trying on"))
+        given.out.file.flush()
         time.sleep(every_s)
 
 
@@ -81,32 +80,28 @@ def _changes(given: Session, answer: Answer, seen: dict[str, str]) -> None:
 
 
 def _picture(given: Session, read: Callable[[], Answer], every_s: float) -> None:
-    problem = ""
-    answer: Answer | None = None
+    drawn: RenderableType = plain("")
     with Live(console=given.out, auto_refresh=False, vertical_overflow="ellipsis") as live:
         while True:
             try:
-                answer, problem = read(), ""
-            except CliError as error:
-                _only_for_a_while(error)
-                problem = error.text
-            live.update(_drawn(given, answer, problem), refresh=True)
+                drawn = _drawn(given, read())
+                live.update(drawn, refresh=True)
+            except CliError as problem:
+                _only_for_a_while(problem)
+                old = plain(f"NO ANSWER, what stands below is old: {problem.text}", "bold red")
+                live.update(tables.stacked(old, drawn), refresh=True)
             time.sleep(every_s)
 
 
-def _drawn(given: Session, answer: Answer | None, problem: str) -> RenderableType:
-    stamp = clock(given.now.isoformat(), given.now)
-    parts: list[RenderableType] = [plain(f"Open incidents at {stamp}; Ctrl-C ends.", "bold")]
-    if problem:
-        parts.append(plain(f"NO ANSWER, what stands below is old: {problem}", "bold red"))
-    if answer is not None:
-        names = {} if problem else {key: str(one["name"]) for key, one in given.hosts().items()}
-        items = answer.data["items"]
-        parts.append(show_incidents.incident_list(items, names, now=given.now, empty="None: no host is silent."))
-        if len(items) == 1 and not problem:
-            events = given.api.get(f"/incidents/{items[0]['id']}/events").data[-_EVENTS_SHOWN:]
-            parts += [plain(""), show_incidents.timeline(events, now=given.now)]
-    return tables.stacked(*parts)
+def _drawn(given: Session, answer: Answer) -> RenderableType:
+    now, items = given.now, answer.data["items"]
+    head = plain(f"Open incidents at {clock(now.isoformat(), now)}; Ctrl-C ends.", "bold")
+    names = {one["host_id"]: given.host_name(one["host_id"]) for one in items}
+    shown = show_incidents.incident_list(items, names, now=now, empty="None: no host is silent.")
+    if len(items) != 1:
+        return tables.stacked(head, shown)
+    events = given.api.get(f"/incidents/{items[0]['id']}/events").data[-_EVENTS_SHOWN:]
+    return tables.stacked(head, shown, plain(""), show_incidents.timeline(events, now=now))
 
 
 def _only_for_a_while(problem: CliError) -> None:

@@ -107,15 +107,19 @@ class Site:
             method, f"{self.url}/api/v1{path}", json=body, headers=headers, timeout=30, trust_env=False
         )
 
-    def cluster(self, *, hosts: int = 2, device: str = "") -> tuple[str, list[str]]:
-        """A new cluster: its name and those of its hosts. `device`: address of the first host's power device."""
+    def cluster(self, *, hosts: int = 2, device: str = "", silent_port: int | None = None) -> tuple[str, list[str]]:
+        """A new cluster: its name and those of its hosts. `device`: address of the first host's power device.
+
+        `silent_port`: that of the first host's agent; at the others a kernel refuses the connection.
+        """
         number = next(self._numbers)
         cluster = f"kvm{number}"
         self.call("POST", "/clusters", {"name": cluster})
         pool = {"name": f"pool{number}", "kind": "file", "root": f"/mnt/pool{number}", "cluster": cluster}
         self.call("POST", "/pools", pool)
         names = [f"{cluster}-{letter}" for letter in "abcdef"[:hosts]]
-        for port, name in enumerate(names, start=2000 + 10 * number):
+        ports = [silent_port or 2000 + 10 * number, *range(2001 + 10 * number, 2000 + 10 * number + hosts)]
+        for port, name in zip(ports, names, strict=True):
             self.call("POST", "/hosts", {"cluster": cluster, "name": name, "address": "127.0.0.1", "agent_port": port})
         self.call("PUT", f"/hosts/{names[0]}/vms", [{"name": "web1", "disks": [{"path": f"/mnt/pool{number}/d1"}]}])
         if device:

@@ -1,7 +1,9 @@
 """What changes something: dangerous commands show what they hit and want its name; the rest says what it did."""
 
 import json
+import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +18,20 @@ def off_limits(site: Site) -> tuple[str, str]:
     device = f"10.1.0.{len(site.call('GET', '/hosts')) + 1}"
     _, [host, _] = site.cluster(device=device)
     return host, device
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A full backlog: further connects get no answer, as from a host without power."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=0)
+    address = listening.getsockname()
+    waiting = [socket.socket() for _ in range(2)]
+    for one in waiting:
+        one.setblocking(False)
+        one.connect_ex(address)
+    yield int(address[1])
+    for one in (*waiting, listening):
+        one.close()
 
 
 DANGEROUS = [
@@ -98,7 +114,7 @@ def test_a_host_is_reported_checked_and_cancelled(site: Site, cli: Cli) -> None:
     _, [host, _] = site.cluster()
     ran = cli("fence", host, "--reason", "no ping", "--yes-i-mean", host)
     assert ran.code == 0
-    assert "it tells people, and leaves the host alone" in ran.err
+    assert "if it is dead   it tells people, and leaves the host alone" in ran.err
     assert "BLOCKED  observe_mode" in ran.err
     assert "opened (suspect)" in ran.out
     assert "was open already" in cli.done("fence", host, "--reason", "again", "--yes-i-mean", host)
@@ -110,6 +126,8 @@ def test_a_host_is_reported_checked_and_cancelled(site: Site, cli: Cli) -> None:
     assert incident["id"] in cli.done("incidents", "show", incident["id"][:8])
     assert host in cli.done("incidents", "--open")
 
+    too_early = cli("retry", host, "--reason", "x")
+    assert (too_early.code, "held" in too_early.err) == (Exit.FAILED, True), too_early
     refused = cli("acknowledge", host, "--reason", "I looked", "--yes-i-mean", host)
     assert refused.code == Exit.FAILED
     assert "You vouch that this host is OFF" in refused.err
@@ -130,8 +148,8 @@ def test_acknowledged_only_with_the_hosts_name(site: Site, cli: Cli) -> None:
 
 
 @pytest.mark.slow
-def test_wait_follows_an_incident_to_its_end(site: Site, cli: Cli) -> None:
-    cluster, [host, _] = site.cluster()
+def test_wait_follows_an_incident_until_it_is_held_and_a_person_vouches(site: Site, cli: Cli, silent_port: int) -> None:
+    cluster, [host, _] = site.cluster(silent_port=silent_port)
     site.call("PATCH", f"/clusters/{cluster}/settings", {"grace": 0, "checking_limit": 30, "check_interval": 5})
     started = time.monotonic()
     ran = cli("fence", host, "--reason", "drill", "--yes-i-mean", host, "--wait")
@@ -145,7 +163,16 @@ def test_wait_follows_an_incident_to_its_end(site: Site, cli: Cli) -> None:
     assert shown.startswith("HELD")
     assert "To do: " in shown
     assert "HELD for you" in cli.done("status")
-    cli.done("cancel", host, "--reason", "drill")
+
+    wrong = cli("acknowledge", host, "--reason", "pulled the cords", "--yes-i-mean", host[:-1])
+    assert wrong.code == Exit.NOT_CONFIRMED
+    [incident] = site.call("GET", f"/incidents?only_open=true&host={host}")["items"]
+    assert incident["acknowledged"] is None
+    ran = cli("acknowledge", host, "--reason", "pulled the cords", "--yes-i-mean", host)
+    assert (ran.code, "acknowledged; the incident is releasing now" in ran.out) == (0, True), ran
+    assert "machines there" in ran.err
+    assert site.call("GET", f"/incidents/{incident['id']}")["acknowledged"]["reason"] == "pulled the cords"
+    assert "acknowledged" in cli.done("incidents", "show", incident["id"])
 
 
 def test_a_pause_and_its_end(site: Site, cli: Cli) -> None:

@@ -1,12 +1,18 @@
 """Every way to fail: its exit code, one clear text, and no secret in it."""
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from controller.cli.errors import EXPLAINED, Exit
 from controller.config import load_config
@@ -54,6 +60,20 @@ def test_something_else_listens(cli: Cli) -> None:
     with a_server(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello") as url:
         ran = cli("status", HOSTFENCE_URL=url)
     assert (ran.code, "is no hostfence controller" in ran.err) == (Exit.UNREACHABLE, True)
+
+
+def test_a_certificate_is_checked(cli: Cli, tmp_path: Path) -> None:
+    key, certificate = a_certificate()
+    (tmp_path / "ca.pem").write_bytes(certificate)
+    (tmp_path / "chain.pem").write_bytes(key + certificate)
+    answer = b'HTTP/1.1 200 OK\r\ncontent-length: 32\r\n\r\n{"name":"ann","role":"operator"}'
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "chain.pem")
+    seen: list[bytes] = []
+    with a_server(answer, seen=seen, tls=context) as url:
+        ran = cli("whoami", HOSTFENCE_URL=url)
+        assert (ran.code, "--ca-file" in ran.err, seen) == (Exit.UNREACHABLE, True, [])
+        assert "ann" in cli.done("--ca-file", str(tmp_path / "ca.pem"), "whoami", HOSTFENCE_URL=url)
 
 
 def test_an_answer_lost_after_a_command_is_not_taken_for_a_no(cli: Cli) -> None:
@@ -170,8 +190,29 @@ def test_every_exit_code_is_explained() -> None:
     assert set(EXPLAINED) == set(Exit)
 
 
+def a_certificate() -> tuple[bytes, bytes]:
+    """A key and a certificate for 127.0.0.1 that nobody vouches for, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    kept = serialization.NoEncryption()
+    pem = serialization.Encoding.PEM
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, kept), certificate.public_bytes(pem)
+
+
 @contextmanager
-def a_server(answer: bytes, *, seen: list[bytes] | None = None) -> Iterator[str]:
+def a_server(answer: bytes, *, seen: list[bytes] | None = None, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Takes each connection, reads a request, answers, closes."""
     listening = socket.create_server(("127.0.0.1", 0))
 
@@ -181,16 +222,18 @@ def a_server(answer: bytes, *, seen: list[bytes] | None = None) -> Iterator[str]
                 connection, _ = listening.accept()
             except OSError:
                 return
-            with connection:
-                request = connection.recv(65536)
-                if seen is not None:
-                    seen.append(request)
-                connection.sendall(answer)
+            with connection, suppress(OSError):
+                talking = tls.wrap_socket(connection, server_side=True) if tls is not None else connection
+                with talking:
+                    request = talking.recv(65536)
+                    if seen is not None:
+                        seen.append(request)
+                    talking.sendall(answer)
 
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield f"{'http' if tls is None else 'https'}://127.0.0.1:{listening.getsockname()[1]}"
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()

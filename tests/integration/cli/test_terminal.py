@@ -1,5 +1,6 @@
 """On a terminal: questions, the live picture, colours, completion."""
 
+import json
 import os
 import pty
 import select
@@ -97,6 +98,15 @@ def test_the_live_picture_moves_and_ends_with_ctrl_c(site: Site, cli: Cli) -> No
     assert "\x1b[3" not in terminal.screen, "NO_COLOR: nothing is coloured"
 
 
+def test_a_watch_outlives_a_controller_that_does_not_answer(cli: Cli) -> None:
+    terminal = Terminal(cli, "incidents", "watch", "--every", "0.2", HOSTFENCE_URL="http://127.0.0.1:1")
+    terminal.until(lambda screen: screen.count("NO ANSWER") > 2)
+    terminal.interrupt()
+    assert terminal.end() == 0
+    terminal = Terminal(cli, "incidents", "watch", "--every", "0.2", HOSTFENCE_TOKEN="hf_wrong")
+    assert terminal.end() == Exit.NOT_ALLOWED, "what waiting does not cure ends it"
+
+
 def test_in_a_pipe_the_watch_is_a_line_for_each_change(site: Site, cli: Cli) -> None:
     _, [host, _] = site.cluster()
     process = subprocess.Popen(
@@ -116,6 +126,34 @@ def test_in_a_pipe_the_watch_is_a_line_for_each_change(site: Site, cli: Cli) -> 
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=PATIENCE_S) == 0
     process.stdout.close()
+
+
+def test_a_watch_for_programs_is_json_by_the_line(site: Site, cli: Cli) -> None:
+    _, [host, _] = site.cluster()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "controller.cli.main", "incidents", "watch", "--host", host, "--every", "0.2", "--json"],
+        env=cli.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert json.loads(process.stdout.readline()) == {"items": [], "next_cursor": None}
+    site.call("POST", f"/hosts/{host}/disconnect", {"note": "no ping"})
+    assert len(json.loads(process.stdout.readline())["items"]) == 1
+    site.call("POST", f"/incidents/{_open(site, host)}/cancel", {"reason": "drill"})
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=PATIENCE_S) == 0
+    process.stdout.close()
+
+
+def test_ctrl_c_stops_following_and_nothing_else(site: Site, cli: Cli) -> None:
+    _, [host, _] = site.cluster()
+    terminal = Terminal(cli, "fence", host, "--reason", "drill", "--yes-i-mean", host, "--wait")
+    terminal.until(lambda screen: "new → suspect" in screen)
+    terminal.interrupt()
+    assert terminal.end() == Exit.INTERRUPTED
+    assert site.call("GET", f"/incidents/{_open(site, host)}")["open"]
+    cli.done("cancel", host, "--reason", "drill")
 
 
 def test_shells_complete_commands_hosts_and_clusters(site: Site, cli: Cli) -> None:
