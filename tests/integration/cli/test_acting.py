@@ -56,6 +56,12 @@ def test_not_confirmed_it_does_nothing(
     assert site.call("GET", "/audit?limit=1")["items"] == before
 
 
+def test_a_name_from_a_pipe_is_no_confirmation(site: Site, cli: Cli, off_limits: tuple[str, str]) -> None:
+    host, device = off_limits
+    ran = cli("power", "off", host, "--reason", "x", typed=f"{host}\n")
+    assert (ran.code, site.power(device)) == (Exit.NOT_CONFIRMED, "on")
+
+
 @pytest.mark.parametrize("words", [*DANGEROUS, ("acknowledge", "{host}", "--reason", "x"), ("cancel", "{host}")])
 def test_without_a_reason_nothing_is_done(site: Site, cli: Cli, words: tuple[str, ...]) -> None:
     _, [host, _] = site.cluster()

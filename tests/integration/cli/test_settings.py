@@ -86,7 +86,8 @@ def test_out_and_in_again_is_the_same(site: Site, cli: Cli, exported: tuple[str,
     site.call("PUT", f"/hosts/{host}/mode", {"mode": None, "reason": "x"})
 
     words = ("settings", "import", str(file), "--replace", "--with-mode", "--reason", "restored")
-    ran = cli(*words, "--dry-run")
+    ran = cli(*words, "--dry-run", "--yes-i-mean", "import")
+    assert ran.code == 0
     assert "check_interval: 30 -> 20" in ran.err
     assert "grace: 1 -> (inherited)" in ran.err
     assert "mode: (inherited) -> observe" in ran.err
@@ -172,6 +173,20 @@ def test_a_level_that_is_refused_stops_it_and_it_says_what_was_written(site: Sit
     assert site.call("GET", f"/clusters/{cluster}/settings") == {"check_interval": 23}
     assert site.call("GET", f"/hosts/{one}/settings") == {}, "a level is written completely or not at all"
     assert site.call("GET", f"/hosts/{other}/settings") == {}
+
+
+def test_replacing_keeps_secrets_and_modes_that_the_file_leaves_out(site: Site, cli: Cli, tmp_path: Path) -> None:
+    cluster, [host, _] = site.cluster()
+    cli.done("settings", "set", "ipmi.username=u", "ipmi.password=-", "--host", host, typed=f"{SECRET}\n")
+    site.call("PUT", f"/hosts/{host}/mode", {"mode": "observe", "reason": "new"})
+    file = tmp_path / "s.yaml"
+    file.write_text(
+        yaml.safe_dump({"hostfence_settings": 1, "clusters": {cluster: {"hosts": {host: {"off_reads": 4}}}}})
+    )
+    words = ("settings", "import", str(file), "--replace", "--with-mode", "--reason", "x", "--yes-i-mean", "import")
+    cli.done(*words)
+    kept = {"off_reads": 4, "ipmi.password": {"set": True}, "mode": "observe"}
+    assert site.call("GET", f"/hosts/{host}/settings") == kept
 
 
 def test_a_secret_in_the_file_is_written_and_not_shown(site: Site, cli: Cli, tmp_path: Path) -> None:
