@@ -47,8 +47,6 @@ def _wish(command: str, purpose: Purpose, why: str) -> Need:
 
 NEEDED: tuple[Need, ...] = (
     _need("listApis", Purpose.START, "to know what the key may call"),
-    _need("listZones", Purpose.INVENTORY, "to read the zones"),
-    _need("listPods", Purpose.INVENTORY, "to read the pods"),
     _need("listClusters", Purpose.INVENTORY, "to read the clusters"),
     _need("listHosts", Purpose.INVENTORY, "to read the hosts"),
     _need("listStoragePools", Purpose.INVENTORY, "to know where disks are"),
@@ -72,8 +70,6 @@ NEEDED: tuple[Need, ...] = (
     _wish("listConfigurations", Purpose.DETECTION, "the margin before CloudStack's own restart is taken from defaults"),
     _wish("declareHostAsDegraded", Purpose.RELEASE, "every machine is stopped and started one by one"),
     _wish("cancelHostAsDegraded", Purpose.RETURN, "hosts are never declared degraded: it could not be undone"),
-    _wish("prepareHostForMaintenance", Purpose.RELEASE, "no host goes into maintenance"),
-    _wish("cancelHostMaintenance", Purpose.RETURN, "no host goes into maintenance: it could not be undone"),
     _wish("generateAlert", Purpose.ALERTS, "nothing is written into CloudStack's own list of alerts"),
 )
 
@@ -85,8 +81,6 @@ class Capabilities:
     version: str
     degraded: bool
     """Hosts can be declared degraded, and that undone."""
-    maintenance: bool
-    """Hosts can be put into maintenance, and that undone."""
     management_servers: bool
     """The management servers can be listed."""
     alerts: bool
@@ -111,7 +105,6 @@ def capabilities(available: AbstractSet[str], version: str = "") -> Capabilities
     return Capabilities(
         version=version,
         degraded={"declareHostAsDegraded", "cancelHostAsDegraded"} <= available,
-        maintenance={"prepareHostForMaintenance", "cancelHostMaintenance"} <= available,
         management_servers="listManagementServers" in available,
         alerts="listAlerts" in available,
         own_alerts="generateAlert" in available,

@@ -39,15 +39,10 @@ def test_an_old_cloudstack_lacks_nothing_that_is_needed() -> None:
     old = ALL - {"declareHostAsDegraded", "cancelHostAsDegraded", "listManagementServers"}
     assert all(need.optional for need in missing(old))
     able = capabilities(old, "4.11.3.0")
-    assert (able.degraded, able.management_servers, able.maintenance, able.version) == (False, False, True, "4.11.3.0")
+    assert (able.degraded, able.management_servers, able.version) == (False, False, "4.11.3.0")
 
 
 @pytest.mark.parametrize("one", ["declareHostAsDegraded", "cancelHostAsDegraded"])
 def test_a_host_is_only_degraded_where_that_can_be_undone(one: str) -> None:
     assert capabilities(ALL).degraded
     assert not capabilities(ALL - {one}).degraded
-
-
-@pytest.mark.parametrize("one", ["prepareHostForMaintenance", "cancelHostMaintenance"])
-def test_maintenance_is_only_entered_where_it_can_be_left(one: str) -> None:
-    assert not capabilities(ALL - {one}).maintenance
