@@ -25,7 +25,9 @@ from controller.domain.model import Host, Pool, Vm
 from controller.engine.notifier import deliver_due
 from controller.engine.supervisor import Loop, Supervisor
 from controller.notifications.base import Channel
+from controller.notifications.channels.cloudstack import CloudStackAlerts
 from controller.notifications.channels.email import Email
+from controller.notifications.channels.webhook import Webhook
 from controller.notifications.registry import ChannelRegistry
 from controller.power.devices import GatedDevices
 from controller.power.drivers.exec import ExecDriver
@@ -169,7 +171,15 @@ def _hooks(config: Config) -> Hooks:
 
 
 def _notifier(world: World, *, link_base: str) -> Callable[[], Awaitable[int]]:
-    channels = ChannelRegistry({"email": Email})
+    source = link_base or "urn:hostfence"
+    cloud = world.cloud
+    channels = ChannelRegistry(
+        {
+            "email": Email,
+            "webhook": lambda settings: Webhook(settings, source=source),
+            "cloudstack": lambda _: CloudStackAlerts(cloud.alert if isinstance(cloud, CloudStack) else None),
+        }
+    )
 
     async def current() -> Mapping[str, Channel]:
         async with world.store.transaction() as tx:

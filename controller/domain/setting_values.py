@@ -4,11 +4,11 @@ What a value may be stands in :mod:`controller.domain.catalogue`; this module kn
 """
 
 import math
-import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from controller.domain import pem
 from controller.domain.addresses import canonical_address
 from controller.domain.catalogue import CATALOGUE, Kind, Setting
 from controller.domain.channels.base import ChannelError, ChannelSettings
@@ -17,7 +17,6 @@ from controller.domain.exec_template import parse_template
 from controller.domain.model import Level
 from controller.domain.policy import Action, Mode
 
-_PEM = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
 _STATES = ("on", "off", "unknown")
 _CHOICE_TYPES: dict[str, type[Mode | Action]] = {"mode": Mode, "action": Action}
 
@@ -159,15 +158,7 @@ def _template(setting: Setting, raw: Any) -> str:
 
 
 def _certificates(setting: Setting, raw: Any) -> str:
-    """Only the form: whether it can be read as certificates is for those who have the tools (pure core)."""
-    if not isinstance(raw, str) or len(raw) > setting.maximum:
-        raise ValueError(f"write certificates in PEM, at most {setting.maximum:g} characters")
-    if "PRIVATE KEY" in raw:
-        raise ValueError("leave out the private key: only certificates belong here; it should be replaced now")
-    text = raw.replace("\r\n", "\n").strip()
-    if text and not (_PEM.search(text) and all(" " <= letter <= "~" or letter in "\n\t" for letter in text)):
-        raise ValueError("write certificates in PEM: from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----")
-    return text
+    return pem.certificates(raw, longest=int(setting.maximum))
 
 
 def _state_map(setting: Setting, raw: Any) -> dict[str, str]:

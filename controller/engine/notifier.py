@@ -65,7 +65,8 @@ def failed(delivery: Delivery, notice: Notice, error: ChannelError, now: datetim
     """It was not taken: later again, or dead when that is pointless or too late."""
     if error.permanent or now - notice.at > GIVE_UP_AFTER:
         return replace(delivery, status=DeliveryStatus.DEAD, next_try_at=None, last_error=error.said)
-    return replace(delivery, next_try_at=retry_at(delivery, now), last_error=error.said)
+    wish = now + min(error.retry_after, LONGEST_RETRY) if error.retry_after else now
+    return replace(delivery, next_try_at=max(retry_at(delivery, now), wish), last_error=error.said)
 
 
 async def _claim(store: Store, clock: Clock) -> list[_Work]:

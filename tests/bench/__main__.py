@@ -8,9 +8,10 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from tests.bench import engine, power, probe
+from tests.bench import cloud, engine, power, probe
 
 BENCHES: dict[str, Callable[..., Coroutine[None, None, bool]]] = {
+    "cloud": cloud.run,
     "engine": engine.run,
     "power": power.run,
     "probe": probe.run,

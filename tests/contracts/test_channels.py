@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from controller.domain.channels.email import EmailChannel, Tls
+from controller.domain.channels.webhook import WebhookChannel
 from controller.notifications.base import Channel, ChannelError
 from controller.notifications.channels.email import Email
+from controller.notifications.channels.webhook import Webhook
 from controller.notifications.render import render
 from tests.fakes.channel import FakeChannel, down, refused
+from tests.fixtures.hook_server import hook_server
 from tests.fixtures.mail_server import mail_server, silent_server
 from tests.fixtures.notices import a_notice
 
@@ -51,6 +54,22 @@ async def _email() -> AsyncIterator[Rig]:
 
 
 @asynccontextmanager
+async def _webhook() -> AsyncIterator[Rig]:
+    async with hook_server() as server:
+
+        def refuse(for_good: bool) -> None:  # noqa: FBT001 - as above
+            server.answers = ["410 Gone\r\n\r\n" if for_good else "500 Later\r\n\r\n"]
+
+        yield Rig(
+            channel=Webhook(WebhookChannel(name="ops", url=server.url, secret="0123456789abcdef"), source="urn:x"),
+            taken=lambda: len(server.taken),
+            identities=lambda: [event["id"] for event in server.events()],
+            refuse=refuse,
+            go_down=server.stop,
+        )
+
+
+@asynccontextmanager
 async def _fake() -> AsyncIterator[Rig]:
     fake = FakeChannel()
 
@@ -69,7 +88,7 @@ async def _fake() -> AsyncIterator[Rig]:
     )
 
 
-@pytest.fixture(params=[_email, _fake], ids=["email", "fake"])
+@pytest.fixture(params=[_email, _webhook, _fake], ids=["email", "webhook", "fake"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     make: Callable[[], AbstractAsyncContextManager[Rig]] = request.param
     async with make() as made:

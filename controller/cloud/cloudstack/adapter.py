@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from controller.cloud.base import CloudUnreadableError, EffectResult
-from controller.cloud.cloudstack.client import CloudStackClient, JobStatus
+from controller.cloud.cloudstack.client import CloudStackClient, Job, JobStatus
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind
 from controller.cloud.cloudstack.fields import text
 from controller.cloud.cloudstack.fitness import read_commands, read_fitness
@@ -41,8 +41,8 @@ SLICE_S = 12.0
 JOB_S = 20.0
 """How long the answer of a job is waited for in one go (un-degrading a host); it is asked for again later."""
 
-HOST_ALERTS, ALERTS = 7, 50
-"""CloudStack's number for alerts about hosts, and how many of the newest are read."""
+HOST_ALERTS, HOST_ALERT, ALERTS = 7, "ALERT.COMPUTE.HOST", 50
+"""CloudStack's number and name for alerts about hosts, and how many of the newest are read."""
 
 ENABLED, DISABLED, DEGRADED = "Enabled", "Disabled", "Degraded"
 
@@ -218,11 +218,9 @@ class CloudStack:
     async def _undegrade(self, there: CloudHost, earlier: str) -> EffectResult:
         """It ends as Enabled; a host that was not so before is disabled again."""
         job_id = await self._client.start("cancelHostAsDegraded", id=there.id)
-        until = self._boottime() + JOB_S
-        while (job := await self._client.job(job_id)).status is JobStatus.PENDING:
-            if self._boottime() > until:
-                return EffectResult(done=False, said="CloudStack is still taking it back into use")
-            await self._sleep(1.0)
+        job = await self._ended(job_id)
+        if job is None:
+            return EffectResult(done=False, said="CloudStack is still taking it back into use")
         if job.status is JobStatus.FAILED:
             return EffectResult(done=False, said=job.error)
         if earlier != ENABLED:
@@ -246,6 +244,26 @@ class CloudStack:
         except TimeoutError:
             trouble = "CloudStack is slow"
         return EffectResult(done=False, pending=True, said=trouble, progress=kept.written())
+
+    async def alert(self, text: str) -> str:
+        """Put a line into CloudStack's own list of alerts; "" when it stands there, else what hindered it."""
+        try:
+            job_id = await self._client.start("generateAlert", type=HOST_ALERTS, name=HOST_ALERT, description=text)
+            job = await self._ended(job_id)
+        except CloudStackError as error:
+            return str(error)
+        if job is None:
+            return "CloudStack is still writing it down"
+        return job.error if job.status is JobStatus.FAILED else ""
+
+    async def _ended(self, job_id: str) -> Job | None:
+        """What became of a job; None while it goes on after :data:`JOB_S`."""
+        until = self._boottime() + JOB_S
+        while (job := await self._client.job(job_id)).status is JobStatus.PENDING:
+            if self._boottime() > until:
+                return None
+            await self._sleep(1.0)
+        return job
 
     async def _one(self, host: Host) -> CloudHost:
         found = await self._hosts(host.external_id or "none")

@@ -5,9 +5,11 @@ from dataclasses import fields, replace
 from typing import Any
 
 from controller.domain.channels.base import COMMON, ChannelError, ChannelKind, ChannelSettings
+from controller.domain.channels.cloudstack import CLOUDSTACK
 from controller.domain.channels.email import EMAIL
+from controller.domain.channels.webhook import WEBHOOK
 
-KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL,)}
+KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL, WEBHOOK, CLOUDSTACK)}
 """Every kind of channel there is; bootstrap names what sends each."""
 
 _ALL_SECRETS = frozenset(name for kind in KINDS.values() for name in kind.secrets)

@@ -7,8 +7,14 @@ import pytest
 from controller.cloud.base import EffectResult
 from controller.domain.evidence import CloudSays
 from controller.domain.model import VmKind
+from controller.notifications.base import ChannelError
+from controller.notifications.channels.cloudstack import CloudStackAlerts
+from controller.notifications.render import render
 from tests.fakes.cloudstack.model import Kind, Resource
 from tests.fixtures.a_cloud import a_cloud, their
+from tests.fixtures.notices import a_notice
+
+MESSAGE = render(a_notice(), link_base="https://hostfence.example.org")
 
 # -- what it says
 
@@ -438,3 +444,36 @@ async def test_the_inventory_says_what_is_wrong_with_the_cloud_for_fencing() -> 
     assert inventory.restarts_after_s == 90
     assert any("VM-HA" in w for w in inventory.warnings)
     assert any("kvm2" in w and "Host HA" in w for w in inventory.warnings)
+
+
+# -- alerts
+
+
+async def test_a_notice_stands_in_cloudstacks_own_list_of_alerts() -> None:
+    cloud = a_cloud()
+    await CloudStackAlerts(cloud.adapter.alert).send(MESSAGE)
+    text = cloud.site.alerts[-1].description
+    assert MESSAGE.subject in text
+    assert MESSAGE.link in text
+    assert len(text) <= 999
+
+
+@pytest.mark.parametrize("trouble", ["refused", "failed", "stuck"])
+async def test_an_alert_that_cloudstack_does_not_take_is_tried_again_later(trouble: str) -> None:
+    cloud = a_cloud()
+    match trouble:
+        case "refused":
+            cloud.double.trouble.error(503, "down", "generateAlert")
+        case "failed":
+            cloud.double.trouble.failed_job("generateAlert", "no room")
+        case _:
+            cloud.double.trouble.stuck_job("generateAlert")
+    with pytest.raises(ChannelError) as caught:
+        await CloudStackAlerts(cloud.adapter.alert).send(MESSAGE)
+    assert (caught.value.permanent, caught.value.channel_down) == (False, True)
+    assert caught.value.said
+
+
+def test_where_there_is_no_cloudstack_the_channel_says_so() -> None:
+    with pytest.raises(ChannelError, match="has no CloudStack"):
+        CloudStackAlerts(None)

@@ -1,0 +1,34 @@
+"""Alerts in CloudStack's own list, through a function of the cloud's adapter that bootstrap injects."""
+
+from collections.abc import Awaitable, Callable
+
+from controller.notifications.base import ChannelError, Rendered
+
+Alert = Callable[[str], Awaitable[str]]
+"""Takes the text; answers "" when the alert stands in the list, else what hindered it."""
+
+LONGEST = 999
+
+
+class CloudStackAlerts:
+    """One alert a notice."""
+
+    def __init__(self, alert: Alert | None) -> None:
+        """``alert``: None where this controller has no CloudStack."""
+        if alert is None:
+            raise ChannelError("this controller has no CloudStack (HOSTFENCE_CLOUDSTACK_URL)", permanent=False)
+        self._alert = alert
+
+    async def send(self, rendered: Rendered) -> str:
+        """See :class:`~controller.notifications.base.Channel`."""
+        if said := await self._alert(words(rendered)):
+            raise ChannelError(said, permanent=False, channel_down=True)
+        return ""
+
+
+def words(rendered: Rendered) -> str:
+    """Subject, what happened and the link, in one line of at most :data:`LONGEST` characters."""
+    end = f" {rendered.link}" if rendered.link else ""
+    line = " ".join(f"{rendered.subject}. {rendered.notice.what} Next: {rendered.notice.next}".split())
+    room = LONGEST - len(end)
+    return (line if len(line) <= room else line[: room - 1] + "…") + end
