@@ -8,13 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from controller.domain import pem
 from controller.domain.addresses import canonical_address
 from controller.domain.catalogue import CATALOGUE, Kind, Setting
 from controller.domain.channels.base import ChannelError, ChannelSettings
 from controller.domain.channels.kinds import channel_to_json, parse_channels, show_channel
 from controller.domain.exec_template import parse_template
 from controller.domain.model import Level
+from controller.domain.pem import certificates
 from controller.domain.policy import Action, Mode
 
 _STATES = ("on", "off", "unknown")
@@ -158,7 +158,7 @@ def _template(setting: Setting, raw: Any) -> str:
 
 
 def _certificates(setting: Setting, raw: Any) -> str:
-    return pem.certificates(raw, longest=int(setting.maximum))
+    return certificates(raw, longest=int(setting.maximum))
 
 
 def _state_map(setting: Setting, raw: Any) -> dict[str, str]:

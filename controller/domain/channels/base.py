@@ -47,13 +47,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKind:
-    """One kind of channel. ``problem`` finds what single fields can't show ("" for nothing)."""
+    """One kind of channel."""
 
     name: str
     help: str
     settings: type[ChannelSettings]
     fields: Mapping[str, Field]
-    problem: Callable[[Any], str] = lambda _: ""
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -100,7 +100,4 @@ def _parse_one(raw: Any, where: str) -> ChannelSettings:
         if field.required and not field.secret and raw.get(name) in (None, ""):
             raise ChannelError(f"{where}: {name} is missing")
     values = {name: field.read(raw[name], f"{where}: {name}") for name, field in known.items() if name in raw}
-    channel = kind.settings(**values, kind=kind.name)
-    if problem := kind.problem(channel):
-        raise ChannelError(f"{where}: {problem}")
-    return channel
+    return kind.settings(**values, kind=kind.name)

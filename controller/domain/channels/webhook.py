@@ -7,8 +7,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from controller.domain import pem
 from controller.domain.channels.base import ChannelError, ChannelKind, ChannelSettings, Field, long_text, text
+from controller.domain.pem import certificates
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret in base64 begins with (Standard Webhooks)
 _LEAST_KEY_BYTES = 16
@@ -88,7 +88,7 @@ def _token(raw: Any, where: str) -> str:
 
 def _certificates(raw: Any, where: str) -> str:
     try:
-        return pem.certificates(raw)
+        return certificates(raw)
     except ValueError as problem:
         raise ChannelError(f"{where}: {problem}") from None
 
