@@ -59,6 +59,13 @@ test-ceph: .venv/.dev-ready ## Ask a real Ceph of one node through the rbd probe
 	@scripts/debian-counterparts ceph
 	$(BIN)/python -m pytest tests/real_ceph.py -v --timeout 300
 
+# Another Debian release is another kernel: make proof-nfs SUITE=trixie
+SUITE ?= bookworm
+.PHONY: proof-nfs
+proof-nfs: .venv/.dev-ready ## Our agent on real kernel NFS, in emulated machines (root on Debian; 15 minutes; not part of make test)
+	@scripts/nfs-guest-image .hostfence/proof-nfs/$(SUITE) $(SUITE)
+	NFS_GUEST_IMAGE=.hostfence/proof-nfs/$(SUITE) $(BIN)/python -m pytest tests/nfs/proof.py -v -p no:randomly --timeout 900
+
 .PHONY: sim
 sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
 	@$(BIN)/python -m tests.simulation --runs $(RUNS) --seed $(SEED) $(if $(JOBS),--jobs $(JOBS))
