@@ -128,7 +128,9 @@ class Liveness:
         members = [m for m in u.hosts.values() if m.cluster_id == victim.cluster_id]
         if fences and 100 / len(members) > policy.max_unhealthy_percent:
             wanted = State.HELD
-        within = waits_s(policy, cloud_s=u.cloud.notices_after_s if u.cloud.opinions else 0.0) + BOUND_S
+        steps = 1 + sum(g.placed_on == victim.id for g in u.guests.values()) if u.cloud.slow_release else 0
+        releasing = steps * (deadline_s(policy) + policy.read_spacing.total_seconds())
+        within = waits_s(policy, cloud_s=u.cloud.notices_after_s if u.cloud.opinions else 0.0) + releasing + BOUND_S
         ended = await self._sim.wait_for(victim.id, State.HELD, wanted, within=within)
         if self._sim.facts.breaches:
             return
