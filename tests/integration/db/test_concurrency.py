@@ -148,10 +148,12 @@ async def test_two_transactions_that_wait_for_each_other_do_not_wait_for_ever(po
         await tx.open_incident(a.incident("i1"))
         await tx.open_incident(a.incident("i2", host_id="h2"))
 
+    each_has_one = asyncio.Barrier(2)
+
     async def lock(first: str, second: str) -> None:
         async with postgres_store.transaction() as tx:
             await tx.incident_for_update(first, token=None)
-            await asyncio.sleep(0.05)
+            await each_has_one.wait()
             await tx.incident_for_update(second, token=None)
 
     results = await asyncio.gather(lock("i1", "i2"), lock("i2", "i1"), return_exceptions=True)

@@ -66,7 +66,7 @@ def test_later_callers_are_told_at_once_and_no_second_child_is_made(agent: Agent
     disk = pools[0] / "disk"
 
     def code() -> ReadingCode | None:
-        return agent.probe([disk], deadline_s=0.5).readings[0].code
+        return agent.probe([disk], deadline_s=3.0).readings[0].code
 
     eventually(lambda: code() is ReadingCode.MOUNT_STUCK)
     begun = time.monotonic()
@@ -74,7 +74,7 @@ def test_later_callers_are_told_at_once_and_no_second_child_is_made(agent: Agent
         assert code() is ReadingCode.MOUNT_STUCK
         assert agent.answers()
         agent.watch()
-    assert time.monotonic() - begun < 8.0, "each caller waiting for its own deadline would be 10 s"
+    assert time.monotonic() - begun < 48.0, "each caller waiting for its own deadline would be 60 s"
     assert len(lookers_of(agent.serve.pid)) == 2
     assert looker_for(agent, pools[0]) == stuck
 
