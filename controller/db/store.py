@@ -18,6 +18,7 @@ Both pass ``tests/contracts/test_store.py``. What every store promises:
 
 from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -65,6 +66,14 @@ class Conflict(StoreError):  # noqa: N818
         self.field = field
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastInLine:
+    """A claimer that others go before: it takes incidents of ``clusters`` only when nobody has since ``since``."""
+
+    clusters: frozenset[str]
+    since: datetime
+
+
 class Clock(Protocol):
     """The one source of time: the database's clock, kept steady (:mod:`controller.domain.steady`); a fake in tests."""
 
@@ -85,8 +94,13 @@ class Tx(Protocol):
     """One open transaction."""
 
     # -- incidents
-    async def claim_due(self, *, now: datetime, lease_until: datetime, token: str, limit: int) -> list[Incident]:
-        """Lease up to ``limit`` open incidents with ``next_step_at <= now`` and no live lease, earliest first."""
+    async def claim_due(
+        self, *, now: datetime, lease_until: datetime, token: str, limit: int, behind: LastInLine | None = None
+    ) -> list[Incident]:
+        """Lease up to ``limit`` open incidents with ``next_step_at <= now`` and no live lease, earliest first.
+
+        ``behind``: those of its clusters only once they have been due, and free, since its time.
+        """
         ...
 
     async def incident_for_update(self, incident_id: str, *, token: str | None) -> Incident | None:

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 CHECK_EVERY = timedelta(hours=6)
 CHECK_UNPROVEN_EVERY = timedelta(seconds=30)
 ALIVE_WITHIN = timedelta(seconds=90)
+HEARD_WITHIN = timedelta(seconds=15)
 AT_ONCE = 4
 DEADLINE_S = 10.0
 IN_ONE_GO = 50
@@ -41,7 +42,7 @@ async def check_devices(world: World) -> int:
         if number % IN_ONE_GO == 0:
             await world.clock.sleep(0)  # a thousand policies take a while: steps that are due come first
         health = healths.get(host.id)
-        if host.id in busy or health is None or not _alive(health, now):
+        if host.id in busy or health is None or not _alive(health, now) or not _heard(world, host, now):
             continue
         policy = policies.of_host(host)
         methods = range(len(policy.methods))
@@ -69,6 +70,12 @@ async def _claim(world: World, host: Host, policy: Policy, method: int) -> bool:
 
 def _alive(health: Health, now: datetime) -> bool:
     return health.seen_at is not None and now - health.seen_at <= ALIVE_WITHIN
+
+
+def _heard(world: World, host: Host, now: datetime) -> bool:
+    """By this process too: who is cut off from the host learns nothing, and must not take the look from who is not."""
+    sight = world.sights.known.get(host.id)
+    return not world.sights.polled or (sight is not None and now - sight.at <= HEARD_WITHIN)
 
 
 def _known(health: Health, method: int, device: BmcSettings) -> DeviceHealth:

@@ -45,7 +45,7 @@ class Supervisor:
             Loop("worker", 0.25, self._work),
             Loop("watcher", POLL_S, self.watcher.poll),
             Loop("effects", 1.0, lambda: effects.do_due(world)),
-            Loop("readiness", 5.0, lambda: readiness.check_devices(world)),
+            Loop("readiness", 5.0, self._check_devices),
             Loop("presence", 10.0, lambda: presence.alive(world)),
             Loop("tidy", 30.0, lambda: presence.tidy(world)),
             Loop("certificates", certificates.LOOK_EVERY_S, lambda: certificates.warn(world)),
@@ -83,6 +83,11 @@ class Supervisor:
         """A newcomer counts as isolated until its first poll: a round applied before voids the others' evidence."""
         if self.watcher.polled:
             await self.worker.keep_up()
+
+    async def _check_devices(self) -> None:
+        """What a device says counts beside an answer of its host: a newcomer must know first whom it hears."""
+        if self.watcher.polled:
+            await readiness.check_devices(self._world)
 
     async def _run(self, loop: Loop) -> None:
         me = asyncio.current_task()

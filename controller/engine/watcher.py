@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 POLL_S = 2.0
 POLL_DEADLINE_S = 2.0
 HEALTH_WRITTEN_EVERY = timedelta(seconds=60)
+HEARD_BY_NOBODY = HEALTH_WRITTEN_EVERY + timedelta(seconds=15)
+"""A host that any controller hears was written to be alive within so long: every minute, and a poll or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Watcher:
         seen = await asyncio.gather(*(self._ask(h) for h in watched))
         at = self.world.clock.boottime()
         self.world.sights.keep(seen, at=roster.now)
-        self._judge_isolation(roster, seen)
+        self._judge_isolation(roster, watched, seen)
         self.polled = True
         policies = await self._policies(roster, zip(watched, seen, strict=True))
         by_cluster: dict[str, list[Seen]] = defaultdict(list)
@@ -100,9 +102,10 @@ class Watcher:
     async def _ask(self, host: Host) -> Seen:
         return await self.world.probing.watch(host, deadline_s=POLL_DEADLINE_S)
 
-    def _judge_isolation(self, roster: Roster, seen: list[Seen]) -> None:
-        answered = any(s.answered for s in seen)
-        isolated = bool(roster.hosts) and not answered
+    def _judge_isolation(self, roster: Roster, watched: list[Host], seen: list[Seen]) -> None:
+        heard = {host.cluster_id for host, one in zip(watched, seen, strict=True) if one.answered}
+        self.world.isolation.deaf_to = frozenset(host.cluster_id for host in roster.hosts) - heard
+        isolated = bool(roster.hosts) and not heard
         if isolated is not self.world.isolation.isolated:
             log.info("isolated" if isolated else "no longer isolated", agents=len(seen))
         self.world.isolation.isolated = isolated
@@ -124,12 +127,21 @@ class Watcher:
             await returning(self.world, host, policy, boot_id=seen.boot_id)
             return
         suspicion = suspect(host.id, track, seen, policy, at=at)
-        if suspicion is None:
+        if suspicion is None or self._another_may_hear(roster, host):
             return
         if await self._answers_a_neighbor(roster, host, cluster):
             self.tracks[host.id] = replace(track, answered_at=at)
             return
         await self._open(host, suspicion, at)
+
+    def _another_may_hear(self, roster: Roster, host: Host) -> bool:
+        """A whole cluster silent at once: is it, or is this controller cut off from it? Who hears it writes so.
+
+        Waiting costs no fence: without a witness there is none.
+        """
+        seen_at = roster.healths.get(host.id, Health(host_id=host.id)).seen_at
+        deaf = host.cluster_id in self.world.isolation.deaf_to
+        return deaf and seen_at is not None and roster.now - seen_at < HEARD_BY_NOBODY
 
     async def _answers_a_neighbor(self, roster: Roster, host: Host, cluster: list[Seen]) -> bool:
         """A partition between this controller and the host alone is no silence: ask two neighbors before suspecting."""

@@ -7,9 +7,11 @@ lease is short, so that another controller takes over soon, and is renewed while
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
+from controller.db.store import LastInLine
 from controller.domain.incident import Incident, State
 from controller.domain.reasons import Reason
 from controller.domain.schedule import RETRY_AFTER_FAILURE
@@ -50,6 +52,10 @@ table, where any controller may take it, and not in this process under a lease, 
 
 BREATH_S = 0.02
 
+HEAD_START = timedelta(seconds=5)
+"""What a controller that hears no agent of a cluster leaves to the others there; where nobody comes, it does the work:
+holds are told by somebody, and an incident past its intent goes on."""
+
 
 class Worker:
     """Claims and runs; as many in as many processes as one likes."""
@@ -86,7 +92,8 @@ class Worker:
         leased_at = self._world.clock.boottime()
         async with self._world.store.transaction() as tx:
             now = await self._world.clock.now()
-            due = await tx.claim_due(now=now, lease_until=now + LEASE, token=token, limit=room)
+            behind = self._behind(now)
+            due = await tx.claim_due(now=now, lease_until=now + LEASE, token=token, limit=room, behind=behind)
             lost = bool(due) and await is_lost(tx, self._world)
         if lost:
             await restored.hold_everything(self._world)
@@ -97,6 +104,11 @@ class Worker:
             self._running[task] = step
             task.add_done_callback(self._running.pop)
         return len(due)
+
+    def _behind(self, now: datetime) -> LastInLine | None:
+        """Who hears no agent of a cluster can tell nothing of it, and its looks would end what others have counted."""
+        deaf_to = self._world.isolation.deaf_to
+        return LastInLine(clusters=deaf_to, since=now - HEAD_START) if deaf_to else None
 
     async def drain(self) -> None:
         """Wait for every started step."""

@@ -17,9 +17,13 @@ from controller.services.sights import Sights
 
 @dataclass(slots=True)
 class Isolation:
-    """Whether this controller process is cut off: true until a witness has answered it, and again when nobody does."""
+    """Whether this controller process is cut off: true until a witness has answered it, and again when nobody does.
+
+    ``deaf_to``: clusters none of whose agents answered it at its last poll. Another controller may hear them.
+    """
 
     isolated: bool = True
+    deaf_to: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

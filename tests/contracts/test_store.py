@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from controller.db.store import Conflict, Store, StoreError, Tx
+from controller.db.store import Conflict, LastInLine, Store, StoreError, Tx
 from controller.domain.evidence import FileState, Memory, Verdict
 from controller.domain.incident import Acknowledgement, Command, CommandStatus, Incident, NewestRound, Source, State
 from controller.domain.policy import Action
@@ -227,6 +227,22 @@ class TestLeases:
         async with store.transaction() as tx:
             await tx.save_incident(a.incident(state=CLOSED, closed_at=T0), end_lease=True)
             assert await claim(tx, now=at(99)) == []
+
+    async def test_who_is_last_in_line_takes_what_nobody_took_for_a_while(self, store: Store) -> None:
+        await opened(
+            store,
+            a.incident("just due", next_step_at=at(-1)),
+            a.incident("long due", host_id="h2", next_step_at=at(-9)),
+            a.incident("elsewhere", host_id="h3", cluster_id="c2", next_step_at=at(-1)),
+            a.incident("just free", host_id="h4", next_step_at=at(-20)),
+        )
+        behind = LastInLine(clusters=frozenset({"c1", "c3"}), since=at(-5))
+        async with store.transaction() as tx:
+            (dead,) = await tx.claim_due(now=at(-15), lease_until=at(-2), token="w1", limit=1)
+            assert dead.id == "just free"
+            left = await tx.claim_due(now=T0, lease_until=at(30), token="w2", limit=9, behind=behind)
+            assert [i.id for i in left] == ["long due", "elsewhere"]
+            assert await claim(tx, token="w3") == ["just free", "just due"]
 
     async def test_a_claim_that_is_rolled_back_never_was(self, store: Store) -> None:
         await opened(store)

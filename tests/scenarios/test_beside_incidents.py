@@ -13,7 +13,9 @@ from controller.domain.model import EffectKind, EffectStatus, Level
 from controller.domain.power import Accepted, PowerAction, PowerState
 from controller.domain.reasons import Reason
 from controller.engine import effects, presence, readiness
+from controller.engine.watcher import Watcher
 from controller.services.returns import returning
+from shared.enums import Reach
 from tests.fakes.cloud import FAILED
 from tests.fixtures import builders as a
 from tests.fixtures.house import House, a_house
@@ -298,6 +300,18 @@ async def test_a_device_is_not_read_while_a_command_is_on_its_way() -> None:
     house = await unproven()
     await house.add_attempt(host_id="h9", bmc_identity="ipmi://bmc-h1:623/")
     assert await readiness.check_devices(house.world) == 0
+
+
+async def test_who_does_not_hear_a_host_leaves_its_device_to_a_controller_that_does() -> None:
+    """Its look would teach nothing, and for half a minute nobody else would look."""
+    house = await unproven()
+    house.probing.hosts["h1"].reach = Reach.NO_ANSWER
+    await Watcher(house.world).poll()
+    assert await readiness.check_devices(house.world) == 0
+    assert (await house.health()).bmc_checked_at is None
+    house.probing.hosts["h1"].reach = Reach.AGENT_ANSWERED
+    await Watcher(house.world).poll()
+    assert await readiness.check_devices(house.world) == 1
 
 
 async def test_on_without_an_answer_of_the_agent_teaches_nothing() -> None:

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 from dataclasses import fields
 from datetime import datetime
 
-from controller.db.store import StoreError
+from controller.db.store import LastInLine, StoreError
 from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import Attempt, Effect, EffectStatus, Event, RoundRecord
 from tests.simulation.memory_tables import TxBase
 
 
 class IncidentTx(TxBase):
-    async def claim_due(self, *, now: datetime, lease_until: datetime, token: str, limit: int) -> list[Incident]:
+    async def claim_due(
+        self, *, now: datetime, lease_until: datetime, token: str, limit: int, behind: LastInLine | None = None
+    ) -> list[Incident]:
         t = self._t
         due: list[tuple[datetime, str, Incident]] = []
         for incident_id in t.open_of_host.values():
@@ -19,7 +21,9 @@ class IncidentTx(TxBase):
             if found.next_step_at is None or found.next_step_at > now:
                 continue
             lease = t.leases.get(incident_id)
-            if lease is None or lease[1] <= now:
+            free_since = max(found.next_step_at, lease[1]) if lease is not None else found.next_step_at
+            others_first = behind is not None and found.cluster_id in behind.clusters
+            if free_since <= (behind.since if behind is not None and others_first else now):
                 due.append((found.next_step_at, incident_id, found))
         due.sort(key=lambda row: row[:2])
         claimed = [row[2] for row in due[:limit]]

@@ -144,6 +144,17 @@ class Mishaps:
             self._u.cut_pairs.add(pair)
             self._later(lasts, self._u.cut_pairs.discard, pair)
 
+    def controller_cut_off(self, lasts: float) -> None:
+        """One controller has no way to any host; the database and the power devices it reaches."""
+        for process in self._sim.alive()[-1:]:
+            for host_id in self._u.hosts:
+                self.partition(process.name, host_id, lasts)
+
+    def newcomer_cut_off(self, lasts: float) -> None:
+        """Another controller starts, in a partition."""
+        self._sim.start_process()
+        self.controller_cut_off(lasts)
+
     def pool(self, pool_id: str, state: PoolState, lasts: float) -> None:
         pool = self._u.pools[pool_id]
         pool.state = state

@@ -8,6 +8,7 @@ from controller.domain.reasons import Reason
 from tests.simulation.hardware import PoolState
 from tests.simulation.plan import Mishap
 from tests.simulation.test_stories import EIGHT, Told
+from tests.simulation.universe import EPOCH
 
 TWENTY = {"c1": tuple(f"h{n:02}" for n in range(1, 21))}
 ALL_TWENTY = TWENTY["c1"]
@@ -64,6 +65,50 @@ def test_a_controller_that_starts_in_a_partition_suspects_nobody() -> None:
     away = [Mishap(0.0, "partition", ("ctl", host, 1800.0)) for host in EIGHT["c1"]]
     told = Told(*away, ends_at=2000.0, hosts=EIGHT)
     assert told.incidents == []
+    assert told.commands == []
+
+
+@pytest.mark.parametrize("cut_off", ["ctl1", "ctl2"])
+def test_a_controller_without_a_way_to_the_hosts_stops_no_other(cut_off: str) -> None:
+    """It has the database and the power devices, and hears nobody: what it cannot tell, the other one can."""
+    away = [Mishap(0.0, "partition", (cut_off, host, 900.0)) for host in EIGHT["c1"]]
+    told = Told(*away, Mishap(40.0, "hang", ("h1",)), ends_at=300.0, hosts=EIGHT, controllers=2)
+    assert [i.state for i in told.incidents] == [State.FENCED]
+    assert told.notices("held") == 0
+
+
+@pytest.mark.parametrize("cut_off", ["ctl1", "ctl2"])
+def test_a_controller_without_a_way_to_one_cluster_suspects_none_that_another_hears(cut_off: str) -> None:
+    """Else eight suspects at once would be a storm, and the one that is dead would be held for it."""
+    hosts = EIGHT | {"c2": ("k1", "k2", "k3")}
+    away = [Mishap(25.0, "partition", (cut_off, host, 900.0)) for host in EIGHT["c1"]]
+    told = Told(*away, Mishap(60.0, "hang", ("h1",)), ends_at=300.0, hosts=hosts, controllers=2)
+    assert [(i.host_id, i.state) for i in told.incidents] == [("h1", State.FENCED)]
+
+
+@pytest.mark.parametrize("after", ["after to checking", "after to fencing", "after to verifying", "after to releasing"])
+def test_the_only_controller_cut_off_half_way_holds_says_so_and_comes_to_an_end(after: str) -> None:
+    """Nobody is left to tell of life: what was counted is void, nothing is released. Let in again, it ends it."""
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)),
+        Mishap(40.0, "at_point", (after, "controller_cut_off", 100.0)),
+        ends_at=500.0,
+        hosts=EIGHT,
+    )
+    assert [i.state for i in told.incidents] == [State.FENCED]
+    assert offs(told) == ["h1"]
+    assert told.notices("held") == 1, told.story
+
+
+def test_a_whole_cluster_that_nobody_hears_is_suspected_all_the_same() -> None:
+    """Its switch is dead, and the only controller hears another cluster: a little later than a single host would be."""
+    hosts = EIGHT | {"c2": ("k1", "k2", "k3")}
+    told = Told(*(Mishap(40.0, "isolate", (host, 900.0)) for host in EIGHT["c1"]), ends_at=200.0, hosts=hosts)
+    opened = {i.host_id: (i.opened_at - EPOCH).total_seconds() for i in told.incidents}
+    assert set(opened) == set(EIGHT["c1"])
+    assert min(opened.values()) >= 48.0
+    assert max(opened.values()) <= 40.0 + 75.0 + 10.0
+    assert {i.state for i in told.incidents} == {State.HELD}
     assert told.commands == []
 
 

@@ -11,6 +11,7 @@ from controller.db.mapping import Mapping
 from controller.db.models import Events, Hosts, Incidents, Rounds
 from controller.db.models.incidents import OPEN
 from controller.db.session import Repository
+from controller.db.store import LastInLine
 from controller.db.types import Json
 from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import Event, RoundRecord
@@ -49,9 +50,12 @@ _BRIEFS = (
 class IncidentRepository(Repository):
     """Part of :class:`controller.db.store.Tx`."""
 
-    async def claim_due(self, *, now: datetime, lease_until: datetime, token: str, limit: int) -> list[Incident]:
+    async def claim_due(
+        self, *, now: datetime, lease_until: datetime, token: str, limit: int, behind: LastInLine | None = None
+    ) -> list[Incident]:
         """See the port."""
-        return await self._bodies(claims.claim(now=now, lease_until=lease_until, token=token, limit=limit))
+        claim = claims.claim(now=now, lease_until=lease_until, token=token, limit=limit, behind=behind)
+        return await self._bodies(claim)
 
     async def incident_for_update(self, incident_id: str, *, token: str | None) -> Incident | None:
         """See the port."""
