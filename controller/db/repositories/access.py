@@ -26,11 +26,11 @@ class AccessRepository(Repository):
 
     async def save_token(self, token: ApiToken) -> None:
         """See the port."""
-        await self._session.run(TOKENS.upsert(token))
+        await self._session.run(TOKENS.upserting, TOKENS.values(token))
 
     async def add_audit(self, row: AuditRow) -> None:
         """See the port."""
-        await self._session.run(AUDIT.insert(row))
+        await self._session.run(AUDIT.inserting, AUDIT.values(row))
 
     async def audit(self, *, before: datetime | None = None, limit: int = 100) -> list[AuditRow]:
         """See the port."""

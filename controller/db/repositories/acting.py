@@ -16,6 +16,13 @@ EFFECTS = Mapping(Effect, Effects)
 _ATTEMPTS = ATTEMPTS.select().order_by(ATTEMPTS.c.intended_at, ATTEMPTS.c.seq)
 _SINCE = _ATTEMPTS.where(ATTEMPTS.c.intended_at > bindparam("since"))
 _UNFINISHED = _ATTEMPTS.where(ATTEMPTS.c.finished_at.is_(None))
+_DUE = (
+    EFFECTS.select()
+    .where(EFFECTS.c.status == EffectStatus.INTENDED, EFFECTS.c.next_try_at <= bindparam("now"))
+    .order_by(EFFECTS.c.next_try_at, EFFECTS.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 
 GUARD = 0x686F7374_66656E63
 """Any number, the same for every controller ("hostfenc"): PostgreSQL's advisory locks are told apart by numbers."""
@@ -30,11 +37,11 @@ class ActingRepository(Repository):
 
     async def add_attempt(self, attempt: Attempt) -> None:
         """See the port."""
-        await self._session.run(ATTEMPTS.insert(attempt))
+        await self._session.run(ATTEMPTS.inserting, ATTEMPTS.values(attempt))
 
     async def save_attempt(self, attempt: Attempt) -> None:
         """See the port."""
-        await self._session.must_touch(ATTEMPTS.update(attempt), f"attempt {attempt.id}")
+        await self._session.must_touch(ATTEMPTS.updating, f"attempt {attempt.id}", ATTEMPTS.changes(attempt))
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """See the port."""
@@ -58,22 +65,15 @@ class ActingRepository(Repository):
 
     async def add_effect(self, effect: Effect) -> None:
         """See the port."""
-        await self._session.run(EFFECTS.insert(effect))
+        await self._session.run(EFFECTS.inserting, EFFECTS.values(effect))
 
     async def save_effect(self, effect: Effect) -> None:
         """See the port."""
-        await self._session.must_touch(EFFECTS.update(effect), f"effect {effect.id}")
+        await self._session.must_touch(EFFECTS.updating, f"effect {effect.id}", EFFECTS.changes(effect))
 
     async def effects_due(self, *, now: datetime, limit: int) -> list[Effect]:
         """See the port."""
-        statement = (
-            EFFECTS.select()
-            .where(EFFECTS.c.status == EffectStatus.INTENDED, EFFECTS.c.next_try_at <= now)
-            .order_by(EFFECTS.c.next_try_at, EFFECTS.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return [EFFECTS.entity(row) for row in await self._session.all(statement)]
+        return [EFFECTS.entity(row) for row in await self._session.all(_DUE, {"now": now, "most": limit})]
 
     async def effects_of(self, *, host_id: str) -> list[Effect]:
         """See the port."""

@@ -31,7 +31,7 @@ class EnrolmentRepository(Repository):
 
     async def save_join_token(self, token: JoinToken) -> None:
         """See the port."""
-        await self._session.run(JOIN_TOKENS.upsert(token))
+        await self._session.run(JOIN_TOKENS.upserting, JOIN_TOKENS.values(token))
 
     async def delete_join_token(self, host_id: str) -> bool:
         """See the port."""

@@ -54,8 +54,8 @@ class IncidentRepository(Repository):
         self, *, now: datetime, lease_until: datetime, token: str, limit: int, behind: LastInLine | None = None
     ) -> list[Incident]:
         """See the port."""
-        claim = claims.claim(now=now, lease_until=lease_until, token=token, limit=limit, behind=behind)
-        return await self._bodies(claim)
+        statement, values = claims.claim(now=now, lease_until=lease_until, token=token, limit=limit, behind=behind)
+        return await self._bodies(statement, values)
 
     async def incident_for_update(self, incident_id: str, *, token: str | None) -> Incident | None:
         """See the port."""
@@ -65,7 +65,7 @@ class IncidentRepository(Repository):
 
     async def extend_lease(self, incident_id: str, *, token: str, lease_until: datetime) -> bool:
         """See the port."""
-        return await self._session.touched(claims.extend(incident_id, token=token, lease_until=lease_until))
+        return await self._session.touched(*claims.extend(incident_id, token=token, lease_until=lease_until))
 
     async def save_incident(self, incident: Incident, *, end_lease: bool) -> None:
         """See the port."""
@@ -153,8 +153,8 @@ class IncidentRepository(Repository):
         row = await self._session.first(statement, values)
         return None if row is None else row["body"]
 
-    async def _bodies(self, statement: Executable) -> list[Incident]:
-        return [row["body"] for row in await self._session.all(statement)]
+    async def _bodies(self, statement: Executable, values: dict[str, Any] | None = None) -> list[Incident]:
+        return [row["body"] for row in await self._session.all(statement, values)]
 
 
 def _columns(incident: Incident) -> dict[str, Any]:

@@ -22,11 +22,15 @@ HEALTHS = Mapping(Health, Healths, key="host_id")
 
 _its_row = aliased(Hosts)
 _its_cluster = select(_its_row.cluster_id).where(_its_row.id == bindparam("host")).scalar_subquery()
-_BESIDE = HOSTS.select().add_columns(Hosts.agent_token).where(Hosts.cluster_id == _its_cluster)
+_HOSTS = HOSTS.select().add_columns(Hosts.agent_token)
+_HOST = _HOSTS.where(Hosts.id == bindparam("host"))
+_BESIDE = _HOSTS.where(Hosts.cluster_id == _its_cluster)
 _WITH_DEVICE = select(Settings.owner_id).where(
     IS_DEVICE, Settings.level == Level.HOST, Settings.value == bindparam("address")
 )
+_LOCK_HOST = select(Hosts.id).where(Hosts.id == bindparam("host")).with_for_update(key_share=True)
 _HEALTHS = HEALTHS.select()
+_HEALTH = _HEALTHS.where(Healths.host_id == bindparam("host"))
 _HEALTHS_OF = _HEALTHS.join(Hosts, Hosts.id == Healths.host_id).where(Hosts.cluster_id == bindparam("cluster"))
 
 
@@ -40,7 +44,7 @@ class InventoryRepository(Repository):
 
     async def save_cluster(self, cluster: Cluster) -> None:
         """See the port."""
-        await self._session.run(CLUSTERS.upsert(cluster))
+        await self._session.run(CLUSTERS.upserting, CLUSTERS.values(cluster))
 
     async def delete_cluster(self, cluster_id: str) -> bool:
         """See the port. The row is locked first, so that no host is added meanwhile."""
@@ -55,7 +59,7 @@ class InventoryRepository(Repository):
 
     async def hosts(self, *, cluster_id: str | None = None, ids: Collection[str] | None = None) -> list[Host]:
         """See the port."""
-        statement = HOSTS.select().add_columns(Hosts.agent_token)
+        statement = _HOSTS
         if cluster_id is not None:
             statement = statement.where(Hosts.cluster_id == cluster_id)
         if ids is not None:
@@ -76,8 +80,7 @@ class InventoryRepository(Repository):
 
     async def host(self, host_id: str) -> Host | None:
         """See the port."""
-        statement = HOSTS.select().add_columns(Hosts.agent_token).where(Hosts.id == host_id)
-        row = await self._session.first(statement)
+        row = await self._session.first(_HOST, {"host": host_id})
         return None if row is None else self._host(row)
 
     def _host(self, row: RowMapping) -> Host:
@@ -85,7 +88,7 @@ class InventoryRepository(Repository):
 
     async def save_host(self, host: Host) -> None:
         """See the port."""
-        await self._session.run(HOSTS.upsert(host, agent_token=self._vault.seal(host.agent_token)))
+        await self._session.run(HOSTS.upserting, HOSTS.values(host, agent_token=self._vault.seal(host.agent_token)))
 
     async def delete_host(self, host_id: str) -> bool:
         """See the port. The row is locked first, so that no incident is opened meanwhile."""
@@ -105,7 +108,7 @@ class InventoryRepository(Repository):
 
     async def save_pool(self, pool: Pool) -> None:
         """See the port."""
-        await self._session.run(POOLS.upsert(pool))
+        await self._session.run(POOLS.upserting, POOLS.values(pool))
 
     async def delete_pool(self, pool_id: str) -> bool:
         """See the port."""
@@ -117,12 +120,12 @@ class InventoryRepository(Repository):
 
     async def health(self, host_id: str) -> Health:
         """See the port."""
-        row = await self._session.first(HEALTHS.select().where(Healths.host_id == host_id))
+        row = await self._session.first(_HEALTH, {"host": host_id})
         return Health(host_id=host_id) if row is None else HEALTHS.entity(row)
 
     async def health_for_update(self, host_id: str) -> Health:
         """See the port. The host's row is what is locked: a health row may not be there yet."""
-        await self._session.all(select(Hosts.id).where(Hosts.id == host_id).with_for_update(key_share=True))
+        await self._session.all(_LOCK_HOST, {"host": host_id})
         return await self.health(host_id)
 
     async def healths(self, *, cluster_id: str | None = None) -> dict[str, Health]:
@@ -136,7 +139,7 @@ class InventoryRepository(Repository):
 
     async def save_health(self, health: Health) -> None:
         """See the port."""
-        await self._session.run(HEALTHS.upsert(health))
+        await self._session.run(HEALTHS.upserting, HEALTHS.values(health))
 
     async def _lock(self, table: type[Clusters | Hosts | Pools], row_id: str) -> bool:
         return await self._any(select(table.id).where(table.id == row_id).with_for_update())

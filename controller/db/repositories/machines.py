@@ -41,7 +41,7 @@ class MachineRepository(Repository):
 
     async def save_vm(self, vm: Vm) -> None:
         """See the port. A disk moves to the machine saved last: it was attached there since."""
-        await self._session.run(VMS.upsert(vm))
+        await self._session.run(VMS.upserting, VMS.values(vm))
         await self._session.run(delete(Disks).where(Disks.vm_id == vm.id))
         if not vm.disks:
             return

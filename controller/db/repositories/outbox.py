@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.dialects.postgresql import insert
 
 from controller.db.mapping import Mapping
@@ -13,14 +13,22 @@ from controller.domain.model import Delivery, DeliveryStatus, Notice
 NOTICES = Mapping(Notice, Notices)
 DELIVERIES = Mapping(Delivery, Deliveries)
 
+_TOLD_ONCE = NOTICES.inserting.on_conflict_do_nothing(index_elements=[Notices.key])
+_DUE = (
+    DELIVERIES.select()
+    .where(Deliveries.status == DeliveryStatus.PENDING, Deliveries.next_try_at <= bindparam("now"))
+    .order_by(Deliveries.next_try_at, Deliveries.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+
 
 class OutboxRepository(Repository):
     """Part of :class:`controller.db.store.Tx`."""
 
     async def add_notice(self, notice: Notice, *, channels: tuple[str, ...]) -> bool:
         """See the port."""
-        told_once = NOTICES.insert(notice).on_conflict_do_nothing(index_elements=[Notices.key])
-        if not await self._session.touched(told_once):
+        if not await self._session.touched(_TOLD_ONCE, NOTICES.values(notice)):
             return False
         rows = [
             DELIVERIES.values(
@@ -40,14 +48,7 @@ class OutboxRepository(Repository):
 
     async def deliveries_due(self, *, now: datetime, limit: int) -> list[tuple[Delivery, Notice]]:
         """See the port."""
-        statement = (
-            DELIVERIES.select()
-            .where(Deliveries.status == DeliveryStatus.PENDING, Deliveries.next_try_at <= now)
-            .order_by(Deliveries.next_try_at, Deliveries.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        due = [DELIVERIES.entity(row) for row in await self._session.all(statement)]
+        due = [DELIVERIES.entity(row) for row in await self._session.all(_DUE, {"now": now, "most": limit})]
         if not due:
             return []
         told = NOTICES.select().where(Notices.id.in_({delivery.notice_id for delivery in due}))
@@ -56,7 +57,7 @@ class OutboxRepository(Repository):
 
     async def save_delivery(self, delivery: Delivery) -> None:
         """See the port."""
-        await self._session.must_touch(DELIVERIES.update(delivery), f"delivery {delivery.id}")
+        await self._session.must_touch(DELIVERIES.updating, f"delivery {delivery.id}", DELIVERIES.changes(delivery))
 
     async def notices(self, *, incident_id: str | None = None, limit: int = 100) -> list[tuple[Notice, list[Delivery]]]:
         """See the port."""

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import RowMapping, bindparam, delete, null, or_, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 from controller.db.mapping import Mapping
 from controller.db.models import Controllers, Pauses, Settings, TimeBase
@@ -17,6 +17,15 @@ PAUSES = Mapping(Pause, Pauses)
 CONTROLLERS = Mapping(ControllerRow, Controllers)
 
 _KEY = (Settings.level, Settings.owner_id, Settings.field)
+
+
+def _put(statement: Insert) -> Insert:
+    written = {"value": statement.excluded.value, "sealed": statement.excluded.sealed}
+    return statement.on_conflict_do_update(index_elements=_KEY, set_=written)
+
+
+_PUT = _put(insert(Settings))
+_PUT_SEALED = _put(insert(Settings).values(value=null()))
 _ROWS = select(*_KEY, Settings.value, Settings.sealed)
 _ROWS_OF = _ROWS.where(  # every level, for the index
     Settings.level.in_(bindparam("levels", expanding=True)), Settings.owner_id.in_(bindparam("owners", expanding=True))
@@ -34,6 +43,12 @@ _IDENTITY = text(
 _SETTLE = text(
     f"INSERT INTO database_identity (one, id, place) VALUES (1, :id, {_PLACE})"  # noqa: S608 - ours
     " ON CONFLICT (one) DO UPDATE SET id = excluded.id, place = excluded.place"
+)
+_CONTROLLERS = CONTROLLERS.select().order_by(Controllers.alive_at.desc(), Controllers.id.desc())
+_MARK = (
+    update(TimeBase)
+    .where(or_(TimeBase.high_water.is_(None), TimeBase.high_water < bindparam("mark")))
+    .values(high_water=bindparam("mark"))
 )
 _PAUSES = PAUSES.select().where(Pauses.lifted_at.is_(None)).order_by(Pauses.created_at, Pauses.id)
 
@@ -56,13 +71,12 @@ class SettingRepository(Repository):
 
     async def put_setting(self, row: SettingRow, *, secret: bool) -> None:
         """See the port."""
-        content: dict[str, Any] = {"value": row.value, "sealed": None}
+        values: dict[str, Any] = {"level": row.level, "owner_id": row.owner_id, "field": row.field}
         if secret:
-            content = {"value": null(), "sealed": self._vault.seal(json.dumps(row.value))}
-        place = {"level": row.level, "owner_id": row.owner_id, "field": row.field}
-        statement = insert(Settings).values(place | content)
-        changes = {"value": statement.excluded.value, "sealed": statement.excluded.sealed}
-        await self._session.run(statement.on_conflict_do_update(index_elements=_KEY, set_=changes))
+            sealed = self._vault.seal(json.dumps(row.value))
+            await self._session.run(_PUT_SEALED, values | {"sealed": sealed})
+        else:
+            await self._session.run(_PUT, values | {"value": row.value, "sealed": None})
 
     async def delete_setting(self, level: Level, owner_id: str, field: str) -> bool:
         """See the port."""
@@ -75,18 +89,16 @@ class SettingRepository(Repository):
 
     async def save_pause(self, pause: Pause) -> None:
         """See the port."""
-        await self._session.run(PAUSES.upsert(pause))
+        await self._session.run(PAUSES.upserting, PAUSES.values(pause))
 
     async def controllers(self) -> list[ControllerRow]:
         """See the port."""
-        statement = CONTROLLERS.select().order_by(Controllers.alive_at.desc(), Controllers.id.desc())
-        return [CONTROLLERS.entity(row) for row in await self._session.all(statement)]
+        return [CONTROLLERS.entity(row) for row in await self._session.all(_CONTROLLERS)]
 
     async def save_controller(self, row: ControllerRow) -> None:
         """See the port. Also notes the time: hostfence time never runs behind it again (:mod:`controller.db.clock`)."""
-        await self._session.run(CONTROLLERS.upsert(row))
-        behind = or_(TimeBase.high_water.is_(None), TimeBase.high_water < row.alive_at)
-        await self._session.run(update(TimeBase).where(behind).values(high_water=row.alive_at))
+        await self._session.run(CONTROLLERS.upserting, CONTROLLERS.values(row))
+        await self._session.run(_MARK, {"mark": row.alive_at})
 
     async def database_identity(self) -> DatabaseIdentity:
         """See the port."""
