@@ -68,10 +68,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         ready = self._ready
         while ready:
             handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
-                if self._stopping:
-                    return
+            if handle._cancelled:
+                continue
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as asyncio's own handles do
+                self.call_exception_handler({"message": "a callback failed", "exception": error, "handle": handle})
+            if self._stopping:
+                return
         upcoming = self._next
         while upcoming and upcoming[0][2]._cancelled:
             heapq.heappop(upcoming)
@@ -80,6 +86,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = now = max(self._now, upcoming[0][0])
         while upcoming and upcoming[0][0] <= now:
             ready.append(heapq.heappop(upcoming)[2])
+
+    get_debug = staticmethod(bool)
+    """False, and without a call of Python code: asyncio asks for every task and every timer."""
 
     def _asyncgen_firstiter_hook(self, agen: AsyncGenerator[Any, Any]) -> None:
         """Every one is ended by its own task here: none has to be remembered."""

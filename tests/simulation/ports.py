@@ -141,12 +141,11 @@ class SimProbing:
             await asyncio.sleep(deadline_s)
         else:
             reach = await self._reach(metal, deadline_s)
-        pools: tuple[PoolSeen, ...] = ()
+        pools: tuple[PoolSeen, ...] = ()  # one wait for the way there and back: two would cost a twentieth more
         boot_id = ""
         if reach is Reach.AGENT_ANSWERED:
             boot_id = metal.boot_id(u.now())
             pools = tuple(self._seen(metal, p) for p in u.pools.values() if p.cluster_id == metal.cluster_id)
-            await asyncio.sleep(0.005)
         await self._process.point("watched")
         self._heard.append(Heard(u.now(), self._process, "", host.id, reach, float("-inf"), complete=False))
         return Seen(host_id=host.id, reach=reach, boot_id=boot_id, pools=pools)

@@ -1,6 +1,6 @@
 """One controller process: its engine on its own ports, and the ways it can be stopped, killed or made to wait.
 
-Every port call and every commit passes :meth:`Process.before` and :meth:`Process.after`: the points at which a process
+Every port call and every commit passes :meth:`Process.point` or :meth:`Process.spring`: the points at which a process
 can die or be paused. What it holds in memory is lost with it; a command that is on its way to a BMC is not.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 from controller.db.store import StoreUnavailable
 from controller.engine.supervisor import Supervisor
 from controller.services.world import World
+from tests.simulation.idle import IdlingWorker
 
 CURRENT: contextvars.ContextVar["Process | None"] = contextvars.ContextVar("process", default=None)
 """Whose task this is; inherited by every task that one starts."""
@@ -57,10 +58,11 @@ class Process:
 
     # -- life
 
-    def launch(self, world: World) -> None:
+    def launch(self, world: World, *, idle: Callable[[], bool]) -> None:
         """Start the engine; like a service manager, again and again until the database answers."""
         self.world = world
         self.engine = Supervisor(world)
+        self.engine.worker = IdlingWorker(world, idle=idle)
         context = contextvars.copy_context()
         context.run(CURRENT.set, self)
         start = self._start(self.engine)
@@ -127,6 +129,9 @@ class Process:
 
     async def point(self, point: str) -> None:
         """Wait here while paused, die here if a trap says so."""
+        if self.alive and not self.traps and self.resumed.is_set():
+            self.points.add(point)  # as spring() does: most points are passed like this
+            return
         self.spring(point)
         while not self.resumed.is_set():
             await self.resumed.wait()

@@ -93,6 +93,8 @@ class Universe:
 
     def __init__(self, rng: random.Random, *, heartbeat_s: float) -> None:
         self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time
+        """Seconds of the schedule."""
         self.rng = rng
         self.heartbeat_s = heartbeat_s
         self.journal = Journal()
@@ -122,9 +124,6 @@ class Universe:
         self.power = Wires(clock=self.loop.time, sleep=asyncio.sleep)
 
     # -- building
-
-    def now(self) -> float:
-        return self.loop.time()
 
     def time(self) -> datetime:
         """hostfence time as every controller would be told it now."""
