@@ -5,8 +5,10 @@ again: a fresh read, a fresh dead round, the budget).
 """
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import groupby
 
 from controller.domain import notices
 from controller.domain.incident import Incident, State
@@ -25,13 +27,34 @@ OWN_ADDRESS_S = 1.1
 """How long the host's own address may take to answer, in seconds: enough for a lost SYN, which is sent again after 1 s.
 The watch goes on asking it all the while, and what it hears counts here as well."""
 
+READ_AGAIN_S = 0.5
+"""A device that still says *on* is read again after so long, or after as long as the read took: it must have time for
+itself. Such reads prove nothing; the sooner the first *off* is seen, the sooner its spaced successors may begin."""
+
+OFTEN_FOR = timedelta(seconds=15)
+"""After a command, or where none was needed after the state began; what has not switched by then is read at the
+distance of a proof's reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """``at``: when it was taken. The slow answer of a dead address must not make it look younger."""
+
+    reading: PowerReading
+    at: datetime
+
+    @property
+    def pause_s(self) -> float:
+        """How long the device is left alone before it is read again while it says *on*."""
+        return max(READ_AGAIN_S, self.reading.took_s)
+
 
 async def run(step: Step) -> None:
-    """One read of the power state, and one question to the host's own address."""
+    """One question to the host's own address, and meanwhile reads of the power state: one, or more while it is *on*."""
     scene = await step.scene()
     deadline = deadline_s(scene.policy)
-    own, (reading, read_at) = await asyncio.gather(
-        step.world.probing.watch(scene.host, deadline_s=min(OWN_ADDRESS_S, deadline)), _read(step, scene, deadline)
+    own, reads = await asyncio.gather(
+        step.world.probing.watch(scene.host, deadline_s=min(OWN_ADDRESS_S, deadline)), _reads(step, scene, deadline)
     )
     async with step.change(scene) as claimed:
         change, incident = claimed.change, claimed.incident
@@ -39,37 +62,57 @@ async def run(step: Step) -> None:
             reasons = (Reason.CONTRADICTION, Reason.AGENT_ANSWERS)
             claimed.incident = await change.move(incident, State.HELD, reasons=reasons[: 2 if own.answered else 1])
             return
-        if reading is None:
+        if not reads:
             claimed.incident = await change.move(incident, State.HELD, reasons=(Reason.NOT_CONFIGURED,))
             return
         health = await change.tx.health(incident.host_id)
         standing = Standing(on_seen_alive=bmc_seen_on(health, scene.policy))
-        proof = note_read(incident.proof, reading, at=read_at, standing=standing, policy=scene.policy)
-        incident = replace(incident, proof=proof)
-        await change.note(
-            incident,
-            "power_read",
-            text=f"power state {reading.state}",
-            data={"state": reading.state, "code": reading.code, "said": reading.said, "off_reads": proof.reads},
-        )
-        if proof.proven_at is not None:
+        incident = await _note(claimed, incident, reads, standing, scene.policy)
+        if incident.proof.proven_at is not None:
             await tell(change.tx, notices.off_proven(incident, change.host, at=claimed.now))
             claimed.incident = await change.move(incident, State.RELEASING, reasons=(Reason.PROVEN_OFF,))
             return
-        await _not_yet(claimed, incident, standing, read_at)
+        await _not_yet(claimed, incident, standing, reads[-1])
 
 
-async def _read(step: Step, scene: Scene, deadline: float) -> tuple[PowerReading | None, datetime]:
-    """The reading, and when it was taken: the slow answer of a dead address must not make it look younger.
+async def _reads(step: Step, scene: Scene, deadline: float) -> list[_Read]:
+    """All of this step, in order; none where there is no device to read.
 
-    The step began earlier by what the question to that address takes, so that both end together.
+    The step began earlier by what the question to the host's address takes, so that both end together.
     """
-    last = step.incident.proof.last_at
+    clock, last = step.world.clock, step.incident.proof.last_at
+    began, now = clock.boottime(), await clock.now()
     if last is not None:
-        early = (last + scene.policy.read_spacing - await step.world.clock.now()).total_seconds()
-        await step.world.clock.sleep(min(max(0.0, early), OWN_ADDRESS_S))
-    reading = await read_power(step.world, scene.host, scene.policy, deadline)
-    return reading, await step.world.clock.now()
+        early = (last + scene.policy.read_spacing - now).total_seconds()
+        await clock.sleep(min(max(0.0, early), OWN_ADDRESS_S))
+    often = _often(step.incident, now)
+    reads: list[_Read] = []
+    while (reading := await read_power(step.world, scene.host, scene.policy, deadline)) is not None:
+        read = _Read(reading, await clock.now())
+        reads.append(read)
+        if reading.state is not PowerState.ON or not often or clock.boottime() - began + read.pause_s > OWN_ADDRESS_S:
+            break
+        await clock.sleep(read.pause_s)
+    return reads
+
+
+def _often(incident: Incident, now: datetime) -> bool:
+    return now - (incident.command.last_at or incident.entered_at) < OFTEN_FOR
+
+
+async def _note(
+    claimed: Claimed, incident: Incident, reads: Sequence[_Read], standing: Standing, policy: Policy
+) -> Incident:
+    """The proof after every one of the reads; the timeline gets those in a row that say the same as one."""
+    for (state, code), run_of in groupby(reads, lambda read: (read.reading.state, read.reading.code)):
+        same = list(run_of)
+        for one in same:
+            proof = note_read(incident.proof, one.reading, at=one.at, standing=standing, policy=policy)
+            incident = replace(incident, proof=proof)
+        said = same[-1].reading.said
+        data = {"state": state, "code": code, "said": said, "off_reads": incident.proof.reads, "reads": len(same)}
+        await claimed.change.note(incident, "power_read", text=f"power state {state}", data=data)
+    return incident
 
 
 def life_since(incident: Incident) -> bool:
@@ -78,11 +121,13 @@ def life_since(incident: Incident) -> bool:
     return incident.life_at is not None and incident.life_at > since
 
 
-async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, read_at: datetime) -> None:
+async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, last: _Read) -> None:
     now, change, policy = claimed.now, claimed.change, claimed.change.policy
     if now < _deadline(incident, policy):
-        early = timedelta(seconds=OWN_ADDRESS_S)
-        claimed.incident = replace(incident, next_step_at=max(now, read_at + policy.read_spacing - early))
+        often = last.reading.state is PowerState.ON and _often(incident, now)
+        early = policy.read_spacing - timedelta(seconds=OWN_ADDRESS_S)
+        following = last.at + (timedelta(seconds=last.pause_s) if often else early)
+        claimed.incident = replace(incident, next_step_at=max(now, following))
         return
     budget = incident.command.count < commands_allowed(incident, policy)
     if incident.proof.last_state is PowerState.ON and budget:
