@@ -54,7 +54,7 @@ async def test_what_has_not_switched_by_then_is_read_at_the_distance_of_a_proof(
     often = [one for one in at if one <= OFTEN_FOR.total_seconds()]
     later = [one for one in at if one > OFTEN_FOR.total_seconds() + 2]
     assert len(often) > 15
-    assert min(b - a for a, b in pairwise(later)) >= 0.9, "beside the question to the host's own address, which is quick"
+    assert min(b - a for a, b in pairwise(later)) >= 2.0
 
 
 async def test_a_slow_device_is_left_alone_for_as_long_as_a_read_takes() -> None:

@@ -27,6 +27,9 @@ OWN_ADDRESS_S = 1.1
 """How long the host's own address may take to answer, in seconds: enough for a lost SYN, which is sent again after 1 s.
 The watch goes on asking it all the while, and what it hears counts here as well."""
 
+BEAT_S = 0.25
+"""A step that is due begins up to so much later (the worker's beat): steps are made due that much earlier, and wait."""
+
 READ_AGAIN_S = 0.5
 """A device that still says *on* is read again after so long, or after as long as the read took: it must have time for
 itself. Such reads prove nothing; the sooner the first *off* is seen, the sooner its spaced successors may begin."""
@@ -53,6 +56,7 @@ async def run(step: Step) -> None:
     """One question to the host's own address, and meanwhile reads of the power state: one, or more while it is *on*."""
     scene = await step.scene()
     deadline = deadline_s(scene.policy)
+    await step.world.clock.sleep(await _to_spare(step, scene.policy, OWN_ADDRESS_S, at_most=BEAT_S))
     own, reads = await asyncio.gather(
         step.world.probing.watch(scene.host, deadline_s=min(OWN_ADDRESS_S, deadline)), _reads(step, scene, deadline)
     )
@@ -75,17 +79,23 @@ async def run(step: Step) -> None:
         await _not_yet(claimed, incident, standing, reads[-1])
 
 
+async def _to_spare(step: Step, policy: Policy, before: float, *, at_most: float) -> float:
+    """How many seconds there are until ``before`` seconds before the proof's next read."""
+    last = step.incident.proof.last_at
+    if last is None:
+        return 0.0
+    left = (last + policy.read_spacing - await step.world.clock.now()).total_seconds()
+    return min(max(0.0, left - before), at_most)
+
+
 async def _reads(step: Step, scene: Scene, deadline: float) -> list[_Read]:
     """All of this step, in order; none where there is no device to read.
 
-    The step began earlier by what the question to the host's address takes, so that both end together.
+    The question to the host's address began as much earlier as it takes, so that both end together.
     """
-    clock, last = step.world.clock, step.incident.proof.last_at
-    began, now = clock.boottime(), await clock.now()
-    if last is not None:
-        early = (last + scene.policy.read_spacing - now).total_seconds()
-        await clock.sleep(min(max(0.0, early), OWN_ADDRESS_S))
-    often = _often(step.incident, now)
+    clock = step.world.clock
+    began, often = clock.boottime(), _often(step.incident, await clock.now())
+    await clock.sleep(await _to_spare(step, scene.policy, 0.0, at_most=OWN_ADDRESS_S))
     reads: list[_Read] = []
     while (reading := await read_power(step.world, scene.host, scene.policy, deadline)) is not None:
         read = _Read(reading, await clock.now())
@@ -124,10 +134,7 @@ def life_since(incident: Incident) -> bool:
 async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, last: _Read) -> None:
     now, change, policy = claimed.now, claimed.change, claimed.change.policy
     if now < _deadline(incident, policy):
-        often = last.reading.state is PowerState.ON and _often(incident, now)
-        early = policy.read_spacing - timedelta(seconds=OWN_ADDRESS_S)
-        following = last.at + (timedelta(seconds=last.pause_s) if often else early)
-        claimed.incident = replace(incident, next_step_at=max(now, following))
+        claimed.incident = replace(incident, next_step_at=max(now, _next_read(incident, policy, last, now)))
         return
     budget = incident.command.count < commands_allowed(incident, policy)
     if incident.proof.last_state is PowerState.ON and budget:
@@ -140,6 +147,14 @@ async def _not_yet(claimed: Claimed, incident: Incident, standing: Standing, las
     if incident.proof.last_state is PowerState.ON and not budget:
         reasons.append(Reason.COMMAND_BUDGET)
     claimed.incident = await change.hold_or_next(incident, tuple(reasons))
+
+
+def _next_read(incident: Incident, policy: Policy, last: _Read, now: datetime) -> datetime:
+    """When the next step is due. One that counts on a proof waits for the very moment by itself."""
+    if last.reading.state is PowerState.ON and _often(incident, now):
+        return last.at + timedelta(seconds=last.pause_s)
+    early = timedelta(seconds=OWN_ADDRESS_S + BEAT_S) if incident.proof.reads else timedelta(0)
+    return last.at + policy.read_spacing - early
 
 
 def _deadline(incident: Incident, policy: Policy) -> datetime:
