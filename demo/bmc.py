@@ -37,6 +37,8 @@ class Behaviour:
     busy: bool = False
     """Answers "node busy" to reads and commands."""
     max_sessions: int = 16
+    highest_privilege: int = 4
+    """What its user may ask for at most: 2 user, 3 operator, 4 administrator."""
     login_delay_s: float = 0.0
     """Takes this long over every datagram of a login."""
 
@@ -118,6 +120,10 @@ class DemoBmc:
         if self._wire is not None:
             self._wire.forget_idle()
         return self.open_sessions < self.behaviour.max_sessions
+
+    def allows(self, privilege: int) -> bool:
+        """May its user ask for this privilege level."""
+        return privilege <= self.behaviour.highest_privilege
 
     def noted(self, what: str, peer: Address = ("", 0), *, code: int = 0) -> None:
         """Write one thing down, in memory and in the log file."""

@@ -20,7 +20,7 @@ Address = tuple[str, int]
 _OPEN_SESSION_REQUEST = 0x10
 _SHA1_SUITE = ((11, 0x04), (19, 0x05), (27, 0x10))  # length byte of each proposal → status when it is not SHA-1/AES
 _IDLE_S = 60.0
-_NO_SESSION_LEFT, _UNAUTHORIZED_NAME = 0x01, 0x0D
+_NO_SESSION_LEFT, _UNAUTHORIZED_ROLE, _UNAUTHORIZED_NAME = 0x01, 0x0A, 0x0D
 
 
 class Device(Protocol):
@@ -28,6 +28,10 @@ class Device(Protocol):
 
     def admits(self) -> bool:
         """False when no session slot is left."""
+        ...
+
+    def allows(self, privilege: int) -> bool:
+        """False for a privilege level (2 user, 3 operator, 4 administrator) that its user may not ask for."""
         ...
 
     def noted(self, what: str, peer: Address, *, code: int = 0) -> None:
@@ -86,10 +90,12 @@ class RmcpSession(ServerSession):  # type: ignore[misc]  # pyghmi has no types
     def _got_rakp1(self, data: bytearray) -> None:
         user = bytes(data[28:]).decode("utf-8", "replace")
         self.bmc.device.noted("login", self.sockaddr)
-        if user in self.bmc.authdata:
+        known = user in self.bmc.authdata
+        if known and self.bmc.device.allows(data[24] & 0x0F):
             super()._got_rakp1(data)
             return
-        refusal = bytes([data[0], _UNAUTHORIZED_NAME, 0, 0]) + bytes(self.clientsessionid)
+        why = _UNAUTHORIZED_ROLE if known else _UNAUTHORIZED_NAME
+        refusal = bytes([data[0], why, 0, 0]) + bytes(self.clientsessionid)
         self.send_payload(refusal, constants.payload_types["rakp2"], retry=False)
 
     def close_server_session(self) -> None:

@@ -38,6 +38,8 @@ class PowerCode(StrEnum):
     NONE = "none"
     BAD_CREDENTIALS = "bad_credentials"
     NO_ANSWER = "no_answer"
+    NOT_LISTENING = "not_listening"
+    """A machine is there, and says that nothing listens on that port."""
     BUSY = "busy"
     SESSIONS_EXHAUSTED = "sessions_exhausted"
     REFUSED = "refused"

@@ -521,7 +521,7 @@ class TestOutOfReach:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             reading = await read(driver, service, port=probe.getsockname()[1])
-        assert (reading.code, reading.took_s < 1.5) == (PowerCode.NO_ANSWER, True)
+        assert (reading.code, reading.took_s < 1.5) == (PowerCode.NOT_LISTENING, True)
 
     @pytest.mark.parametrize("address", ["bmc.invalid", "no such name"])
     async def test_a_name_that_does_not_resolve(

@@ -12,6 +12,7 @@ import gc
 import hashlib
 import hmac
 import json
+import math
 import os
 import select
 import selectors
@@ -21,7 +22,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pyghmi.exceptions import IpmiException
@@ -56,26 +57,40 @@ _COMPLETION = {
     0xFFFF: "timed_out",
 }
 _UNCLEAR = (0xC3, 0xCE, 0xCF, 0xFF, 0xFFFF)
-# pyghmi gives the reasons of a failed login as text only; the first that fits counts.
+_WRONG_USER, _WRONG_PASSWORD = "it does not know this user", "the password is wrong"
+_NO_PRIVILEGE = "the user may not ask for the privilege level that ipmi.privilege names"
+# pyghmi gives the reasons of a failed login as text only; the first that fits counts. With it, what people are told.
 _LOGIN = (
-    ("Node Busy", "busy"),
-    ("BMC initialization", "busy"),
-    ("Insufficient resources", "sessions_exhausted"),
-    ("timeout", "no_answer"),
-    ("None", "no_answer"),  # pyghmi gave up after some 5 s and leaves its error message unset
-    ("Incorrect password", "bad_credentials"),
-    ("Unauthorized", "bad_credentials"),
-    ("Invalid role", "bad_credentials"),
-    ("Invalid username", "bad_credentials"),
-    ("Invalid integrity check value", "bad_credentials"),
-    ("requesting privelege", "bad_credentials"),  # sic
-    ("algorithm", "unsupported"),
-    ("MD5 required", "unsupported"),
+    ("Node Busy", "busy", "it is busy"),
+    ("BMC initialization", "busy", "it is still starting"),
+    ("Insufficient resources", "sessions_exhausted", "it has no session left; others may keep theirs open"),
+    ("timeout", "no_answer", "no answer"),
+    ("None", "no_answer", "no answer"),  # pyghmi gave up after some 5 s and leaves its error message unset
+    ("Incorrect password", "bad_credentials", _WRONG_PASSWORD),
+    ("Invalid integrity check value", "bad_credentials", _WRONG_PASSWORD),
+    ("Unauthorized name", "bad_credentials", _WRONG_USER),
+    ("Invalid username", "bad_credentials", _WRONG_USER),
+    ("Unauthorized GUID", "bad_credentials", _WRONG_USER),
+    ("Unauthorized role", "bad_credentials", _NO_PRIVILEGE),
+    ("Invalid role", "bad_credentials", _NO_PRIVILEGE),
+    ("requesting privelege", "bad_credentials", _NO_PRIVILEGE),  # sic
+    ("algorithm", "unsupported", "it shares no cipher suite with hostfence"),
+    ("MD5 required", "unsupported", "it shares no cipher suite with hostfence"),
 )
+
+# An ASF presence ping. What answers it is not looked at: a port without a listener is what it finds out.
+_PING = bytes.fromhex("0600ff06000011be80000000")
+_PING_AFTER_S = 0.25  # of silence: a device that answers is never pinged
+_PINGS_REFUSED = 2  # one refusal may be a stray packet's
+
+
+class _NotListeningError(Exception):
+    """The machine at the address says that nothing listens on the port."""
 
 
 def operate(job: dict[str, Any], note: Callable[[str], None]) -> Answer:
     """Log in, do one thing, log out. ``note`` tells the controller how far it got, before each step with an effect."""
+    _Doorbell.of(job)
     try:
         session = pyghmi_session.Session(
             bmc=job["address"],
@@ -86,8 +101,12 @@ def operate(job: dict[str, Any], note: Callable[[str], None]) -> Answer:
         )
     except IpmiException as error:
         return _failed_login(str(error))
+    except _NotListeningError:
+        return {"code": "not_listening", "said": f"a machine is there, but nothing listens on UDP port {job['port']}"}
     except OSError as error:  # the name does not resolve
         return {"code": "no_answer", "said": str(error)}
+    finally:
+        _Doorbell.put_away()
     note("open")
     try:
         if job["verb"] == "status":
@@ -100,8 +119,8 @@ def operate(job: dict[str, Any], note: Callable[[str], None]) -> Answer:
 
 
 def _failed_login(said: str) -> Answer:
-    code = next((code for words, code in _LOGIN if words in said), "refused")
-    return {"code": code, "said": said}
+    code, own = next(((code, own) for words, code, own in _LOGIN if words in said), ("refused", ""))
+    return {"code": code, "said": own if code == "no_answer" else f"{own} ({said})" if own else said}
 
 
 def _read_state(session: Any) -> Answer:
@@ -145,6 +164,56 @@ def _verdict(response: dict[str, Any]) -> Answer:
 
 def _words(response: dict[str, Any]) -> str:
     return f"{get_ipmi_error(response)} ({response['code']:#x})"
+
+
+class _Doorbell:
+    """Asks a device that stays silent in the login whether anybody lives at its port: nobody says so at once.
+
+    pyghmi's own sockets do not hear that (they are not connected). Who waits for a login waits for this too.
+    """
+
+    current: ClassVar["_Doorbell | None"] = None
+
+    def __init__(self, found: tuple[Any, ...]) -> None:
+        family, kind, protocol, _, self._address = found
+        self.socket = socket.socket(family, kind, protocol)
+        self.socket.setblocking(False)
+        self._refused = 0
+        self._ring_at = time.monotonic() + _PING_AFTER_S
+
+    @classmethod
+    def of(cls, job: dict[str, Any]) -> None:
+        """For this login; where the name does not resolve or no socket is left, there is none."""
+        with suppress(OSError):
+            cls.current = cls(socket.getaddrinfo(job["address"], job["port"], 0, socket.SOCK_DGRAM)[0])
+
+    @classmethod
+    def put_away(cls) -> None:
+        """The login is over."""
+        if cls.current is not None:
+            cls.current.socket.close()
+            cls.current = None
+
+    def patience(self, timeout: float) -> float:
+        """How long may be waited before it is to be rung."""
+        return max(0.0, min(timeout, self._ring_at - time.monotonic()))
+
+    def attend(self) -> None:
+        """Ring when it is time; raise :class:`_NotListeningError` when nobody lives there."""
+        try:
+            if time.monotonic() >= self._ring_at:
+                self._ring_at = time.monotonic() + _PING_AFTER_S
+                self.socket.connect(self._address)
+                self.socket.send(_PING)
+            self.socket.recv(64)
+        except ConnectionRefusedError:
+            self._refused += 1
+            if self._refused >= _PINGS_REFUSED:
+                raise _NotListeningError from None
+        except OSError:  # nothing to read, or no way there: silence is what it is
+            return
+        else:
+            self._ring_at = math.inf  # somebody is there
 
 
 @dataclass(slots=True)
@@ -264,8 +333,13 @@ def _without_thread() -> None:
     """
 
     def wait(timeout: float, _address: object = None, _events: object = None) -> None:
-        select.select(pyghmi_session.iosockets, (), (), max(0.0, timeout))
+        bell = _Doorbell.current
+        also = () if bell is None else (bell.socket,)
+        patience = timeout if bell is None else bell.patience(timeout)
+        select.select([*pyghmi_session.iosockets, *also], (), (), max(0.0, patience))
         pyghmi_session._io_graball(pyghmi_session.iosockets, {})  # noqa: SLF001 - the only place to do it
+        if bell is not None:
+            bell.attend()
 
     pyghmi_session._io_wait = wait  # noqa: SLF001
     pyghmi_session.iothread, pyghmi_session.iothreadready = "none", True

@@ -7,7 +7,7 @@ import base64
 import contextlib
 import json
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -252,11 +252,13 @@ class RedfishSession:
         return here.copy_with(raw_path=here.join(path).raw_path)
 
     def _fault_of(self, error: httpx.HTTPError) -> RedfishFault:
-        if (tls := _tls_error(error)) is not None:
+        tls = next((one for one in _causes(error) if isinstance(one, ssl.SSLError)), None)
+        if tls is not None:
             return RedfishFault(PowerCode.DRIVER_FAILED, self.tell(_tls_words(tls)))
         said = self.tell(f"{type(error).__name__}: {error}")
         if isinstance(error, httpx.ConnectError):
-            return RedfishFault(PowerCode.NO_ANSWER, said)
+            refused = any(isinstance(one, ConnectionRefusedError) for one in _causes(error))
+            return RedfishFault(PowerCode.NOT_LISTENING if refused else PowerCode.NO_ANSWER, said)
         if isinstance(error, httpx.DecodingError):
             return RedfishFault(PowerCode.MALFORMED, said)
         # Cut off: small web servers close connections that were to be kept. Not asked again with a password that was
@@ -279,14 +281,12 @@ def _fate(status: int) -> Accepted:
     return Accepted.NO if 400 <= status < 500 or status in (307, 308, 501) else Accepted.UNKNOWN
 
 
-def _tls_error(error: BaseException) -> ssl.SSLError | None:
-    """The TLS trouble among the causes, if there is one."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """``error`` and what led to it, the newest first."""
     one: BaseException | None = error
     while one is not None:
-        if isinstance(one, ssl.SSLError):
-            return one
+        yield one
         one = one.__cause__ or one.__context__
-    return None
 
 
 def _tls_words(error: ssl.SSLError) -> str:
