@@ -1,32 +1,47 @@
-"""Keeps what a proof of off rests on: that each BMC was seen to say *on* while its host's agent answered.
+"""Tests each power device in the background, so that a rotated password or a wrong wire is found before it matters.
 
-It catches a BMC mapped to the wrong machine and a rotated password before they matter. Rarely, and spread out.
+Rarely, a few at a time, whoever was left alone longest first; never while something is done to the host. What a test
+teaches is kept by :mod:`controller.services.device_checks`: the proof of off rests on it.
 """
 
-from dataclasses import replace
+import asyncio
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from controller.domain import notices
 from controller.domain.methods import with_device
-from controller.domain.model import DeviceHealth, Health, Host
+from controller.domain.model import Health, Host
 from controller.domain.policy import BmcSettings, Policy
-from controller.domain.power import PowerReading, PowerState
+from controller.domain.power import PowerCode
+from controller.services.device_checks import keep_reading, known_device
 from controller.services.look import read_power
 from controller.services.policies import Policies
-from controller.services.telling import tell
 from controller.services.world import World
 
 log = structlog.get_logger(__name__)
 
 CHECK_EVERY = timedelta(hours=6)
+CHECK_FAILING_EVERY = timedelta(minutes=10)
+"""Of a device that worked before, so that its recovery shows soon. Refused credentials are not tried again that often
+(:mod:`controller.power.devices`)."""
 CHECK_UNPROVEN_EVERY = timedelta(seconds=30)
 ALIVE_WITHIN = timedelta(seconds=90)
 HEARD_WITHIN = timedelta(seconds=15)
 AT_ONCE = 4
 DEADLINE_S = 10.0
 IN_ONE_GO = 50
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    host: Host
+    policy: Policy
+    method: int
+
+    @property
+    def device(self) -> BmcSettings:
+        return self.policy.methods[self.method]
 
 
 async def check_devices(world: World) -> int:
@@ -37,7 +52,7 @@ async def check_devices(world: World) -> int:
         policies = Policies(await tx.setting_rows(), (), hosts)
         healths = await tx.healths()
         busy = await tx.open_hosts()
-    due: list[tuple[Host, Policy, int]] = []
+    due: list[tuple[datetime, _Test]] = []
     for number, host in enumerate(hosts):
         if number % IN_ONE_GO == 0:
             await world.clock.sleep(0)  # a thousand policies take a while: steps that are due come first
@@ -45,27 +60,35 @@ async def check_devices(world: World) -> int:
         if host.id in busy or health is None or not _alive(health, now) or not _heard(world, host, now):
             continue
         policy = policies.of_host(host)
-        methods = range(len(policy.methods))
-        due += [(host, policy, n) for n in methods if _due(policy.methods[n], health, n, now)]
-    claimed = [one for one in due[:AT_ONCE] if await _claim(world, *one)]
-    for one in claimed:
-        await _check(world, *one)
+        tests = [_Test(host, policy, method) for method in range(len(policy.methods))]
+        due += [(_tested_at(one.device, health, one.method, now), one) for one in tests if _due(one, health, now)]
+    # Whoever waits longest first: those that do not answer, and come due again soon, must not keep the others waiting.
+    due.sort(key=lambda one: one[0])
+    claimed = [one for _, one in due[:AT_ONCE] if await _claim(world, one)]
+    await asyncio.gather(*(_test(world, one) for one in claimed))
     return len(claimed)
 
 
-async def _claim(world: World, host: Host, policy: Policy, method: int) -> bool:
-    """One of several controllers reads: the check's time is stored before it. Not while a command is on its way."""
-    device = policy.methods[method]
+async def _claim(world: World, one: _Test) -> bool:
+    """One of several controllers reads: the test's time is stored before it. Not while a command is on its way."""
     async with world.store.transaction() as tx:
-        health = await tx.health_for_update(host.id)
+        health = await tx.health_for_update(one.host.id)
         now = await world.clock.now()
         unfinished = await tx.attempts_unfinished()
-        busy = any(a.host_id == host.id or a.bmc_identity == device.identity for a in unfinished)
-        if busy or not _due(device, health, method, now):
+        busy = any(a.host_id == one.host.id or a.bmc_identity == one.device.identity for a in unfinished)
+        if busy or not _due(one, health, now):
             return False
-        known = replace(_known(health, method, device), checked_at=now)
-        await tx.save_health(with_device(health, method, known))
+        known = replace(known_device(health, one.method, one.device), checked_at=now)
+        await tx.save_health(with_device(health, one.method, known))
         return True
+
+
+async def _test(world: World, one: _Test) -> None:
+    reading = await read_power(world, one.host, one.policy.using(one.method), DEADLINE_S)
+    if reading is None:
+        return
+    await keep_reading(world, one.host, one.policy, one.method, reading, telling=True)
+    log.info("power device tested", host_id=one.host.id, device=one.method + 1, state=reading.state, code=reading.code)
 
 
 def _alive(health: Health, now: datetime) -> bool:
@@ -78,40 +101,15 @@ def _heard(world: World, host: Host, now: datetime) -> bool:
     return not world.sights.polled or (sight is not None and now - sight.at <= HEARD_WITHIN)
 
 
-def _known(health: Health, method: int, device: BmcSettings) -> DeviceHealth:
-    """What is remembered of the device; nothing where another one stood in its place."""
-    before = health.second if method else health.first
-    return before if before.identity == device.identity else DeviceHealth(identity=device.identity)
+def _tested_at(device: BmcSettings, health: Health, method: int, now: datetime) -> datetime:
+    """When it was tested last; longer ago than any other where it never was."""
+    return known_device(health, method, device).checked_at or now - 1000 * CHECK_EVERY
 
 
-def _due(device: BmcSettings, health: Health, method: int, now: datetime) -> bool:
-    if not device.configured or health.fenced_by:
+def _due(one: _Test, health: Health, now: datetime) -> bool:
+    if not one.device.configured or health.fenced_by:
         return False
-    known = _known(health, method, device)
-    every = CHECK_EVERY if known.on_seen_at is not None else CHECK_UNPROVEN_EVERY
+    known = known_device(health, one.method, one.device)
+    every = CHECK_EVERY if known.code is PowerCode.NONE else CHECK_FAILING_EVERY
+    every = CHECK_UNPROVEN_EVERY if known.on_seen_at is None else every
     return known.checked_at is None or now - known.checked_at >= every
-
-
-async def _check(world: World, host: Host, policy: Policy, method: int) -> None:
-    """*On* counts only if the agent answers right after: both in one sight."""
-    reading = await read_power(world, host, policy.using(method), DEADLINE_S)
-    if reading is None:
-        return
-    seen = await world.probing.watch(host, deadline_s=2.0)
-    async with world.store.transaction() as tx:
-        now = await world.clock.now()
-        before = await tx.health_for_update(host.id)
-        after = _learned(_known(before, method, policy.methods[method]), reading, alive=seen.answered, now=now)
-        await tx.save_health(with_device(before, method, after))
-        if reading.state is not PowerState.ON and seen.answered:
-            await tell(tx, notices.bmc_test_failed(host, after, at=now))
-    log.info("power device checked", host_id=host.id, device=method + 1, state=reading.state, code=reading.code)
-
-
-def _learned(known: DeviceHealth, reading: PowerReading, *, alive: bool, now: datetime) -> DeviceHealth:
-    on_seen = known.on_seen_at
-    if alive and reading.state is PowerState.ON:
-        on_seen = now
-    elif alive and reading.state is PowerState.OFF:
-        on_seen = None  # says off while the host answers: it is another machine's, or it lies
-    return replace(known, on_seen_at=on_seen, checked_at=now, code=reading.code, said=reading.said)

@@ -3,9 +3,9 @@
 A driver translates three things and decides nothing: our action into the device's verb, the device's state into ours,
 the device's errors into :class:`PowerCode`. What every driver promises, and the contract suite checks on each:
 
-1. ``status`` and ``act`` return within ``deadline_s`` plus one second, whatever the device does; they never raise for
-   anything the device or the network did. They raise only for programming errors, and ``asyncio.CancelledError``
-   passes through.
+1. ``status``, ``test`` and ``act`` return within ``deadline_s`` plus one second, whatever the device does; they never
+   raise for anything the device or the network did. They raise only for programming errors, and
+   ``asyncio.CancelledError`` passes through.
 2. A state that is not clearly on or off is ``unknown`` with a code; what the device said stands in ``said`` without
    secrets.
 3. ``act`` sends at most one state-changing command per call. It never retries a destructive command by itself.
@@ -27,6 +27,13 @@ class PowerDriver(Protocol):
 
     async def status(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
         """Read the power state once."""
+        ...
+
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        """What a person's *Test* does; changes nothing.
+
+        The device's own test action where the settings name one, and its state where that can be read.
+        """
         ...
 
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:

@@ -7,6 +7,7 @@ Reads never go on knocking with credentials that a device has refused: BMCs lock
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from controller.domain.power import (
@@ -21,10 +22,7 @@ from controller.domain.power import (
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
 
-_NOT_TRIED = (
-    "the device refused these credentials; they are not tried again for ten minutes, so that it locks nobody out:"
-    " correct them, or press Test"
-)
+_NO_TURN = "another operation held the device until the deadline"
 
 
 class PowerDevices(Protocol):
@@ -37,13 +35,41 @@ class PowerDevices(Protocol):
         """
         ...
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        """A person's *Test*: see :meth:`PowerDriver.test`; credentials that were refused are tried once more."""
+        ...
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         """One command; never sent after ``not_after`` (CLOCK_BOOTTIME seconds)."""
         ...
 
 
-REFUSED_FOR_S = 600.0
-"""So long the same credentials are not tried again by themselves after a device has refused them."""
+REFUSED_FOR_S, REFUSED_LONGEST_S = 600.0, 6 * 3600.0
+"""So long the same credentials are not tried again by themselves after a device has refused them; each time that it
+refuses them again twice as long, up to the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Credentials that their device did not take. ``until``: by the gate's clock."""
+
+    target: BmcTarget
+    until: float
+    for_s: float
+
+    @property
+    def reading(self) -> PowerReading:
+        said = (
+            "the device refused these credentials; they are not tried again by themselves for"
+            f" {self.for_s / 60:.0f} minutes, so that it locks nobody out: correct them, or press Test"
+        )
+        return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BAD_CREDENTIALS, said=said)
+
+
+class _Read(Protocol):
+    """A driver's ``status`` or ``test``."""
+
+    async def __call__(self, target: BmcTarget, /, *, deadline_s: float) -> PowerReading: ...
 
 
 class GatedDevices:
@@ -54,32 +80,37 @@ class GatedDevices:
         self._registry = registry
         self._gate = gate
         self._monotonic = monotonic
-        self._refused: dict[str, tuple[BmcTarget, float]] = {}
+        self._refused: dict[str, _Refused] = {}
 
     async def status(self, target: BmcTarget, *, deadline_s: float, by_hand: bool = False) -> PowerReading:
         """See :class:`PowerDevices`. A turn that does not come in time is an unknown state, coded ``busy``."""
-        known, until = self._refused.get(target.identity, (None, 0.0))
-        if not by_hand and known == target and self._monotonic() < until:
-            return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BAD_CREDENTIALS, said=_NOT_TRIED)
-        reading = await self._read(target, deadline_s)
-        if reading.code is PowerCode.BAD_CREDENTIALS:
-            self._refused[target.identity] = (target, self._monotonic() + REFUSED_FOR_S)
-        elif reading.reachable:
-            self._refused.pop(target.identity, None)
-        return reading
+        known = self._refused.get(target.identity)
+        if not by_hand and known is not None and known.target == target and self._monotonic() < known.until:
+            return known.reading
+        return await self._read(target, deadline_s, self._registry.driver_for(target).status)
 
-    async def _read(self, target: BmcTarget, deadline_s: float) -> PowerReading:
-        driver = self._registry.driver_for(target)
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        """See :class:`PowerDevices`."""
+        return await self._read(target, deadline_s, self._registry.driver_for(target).test)
+
+    async def _read(self, target: BmcTarget, deadline_s: float, how: _Read) -> PowerReading:
         try:
             async with asyncio.timeout(deadline_s + 1):
                 async with self._gate.turn(target.identity, PowerAction.STATUS):
-                    return await driver.status(target, deadline_s=deadline_s)
+                    reading = await how(target, deadline_s=deadline_s)
         except TimeoutError:
-            return PowerReading(
-                state=PowerState.UNKNOWN,
-                code=PowerCode.BUSY,
-                said="another operation held the device until the deadline",
-            )
+            return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BUSY, said=_NO_TURN)
+        self._remember(target, reading.code, worked=reading.code is PowerCode.NONE)
+        return reading
+
+    def _remember(self, target: BmcTarget, code: PowerCode, *, worked: bool) -> None:
+        if code is PowerCode.BAD_CREDENTIALS:
+            before = self._refused.get(target.identity)
+            again = before is not None and before.target == target
+            for_s = min(2 * before.for_s, REFUSED_LONGEST_S) if before is not None and again else REFUSED_FOR_S
+            self._refused[target.identity] = _Refused(target, self._monotonic() + for_s, for_s)
+        elif worked:
+            self._refused.pop(target.identity, None)
 
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         """See :class:`PowerDevices`. Only waiting for the turn is cut short here; the driver keeps its own deadline."""
@@ -90,12 +121,10 @@ class GatedDevices:
                 async with self._gate.turn(target.identity, action):
                     entered = True
                     limit.reschedule(None)
-                    return await driver.act(target, action, deadline_s=deadline_s, not_after=not_after)
+                    outcome = await driver.act(target, action, deadline_s=deadline_s, not_after=not_after)
         except TimeoutError:
             if entered:
                 raise
-            return Outcome(
-                accepted=Accepted.NOT_SENT,
-                code=PowerCode.BUSY,
-                said="another operation held the device until the deadline",
-            )
+            return Outcome(accepted=Accepted.NOT_SENT, code=PowerCode.BUSY, said=_NO_TURN)
+        self._remember(target, outcome.code, worked=outcome.accepted is Accepted.YES)
+        return outcome

@@ -51,6 +51,9 @@ class _NotConfigured:
         del deadline_s
         return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.NOT_CONFIGURED, said=_unknown(target))
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        return await self.status(target, deadline_s=deadline_s)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         del action, deadline_s, not_after
         return Outcome(accepted=Accepted.NOT_SENT, code=PowerCode.NOT_CONFIGURED, said=_unknown(target))

@@ -15,6 +15,7 @@ from controller.domain.proof import fresh
 from controller.domain.reasons import Reason
 from controller.domain.watch import newest_beat_age
 from controller.services import signs
+from controller.services.device_checks import keep_reading
 from controller.services.errors import BadInput, Refused
 from controller.services.scene import Scene, bmc_target
 from controller.services.world import World
@@ -41,13 +42,7 @@ async def command(world: World, scene: Scene, *, action: PowerAction, reason: st
         return attempt
     await signs.remember(world, at=attempt.intended_at)
     if action is PowerAction.TEST:
-        reading = await world.power.status(bmc_target(scene.host, scene.policy), deadline_s=DEADLINE_S, by_hand=True)
-        outcome = Outcome(
-            # A device whose state cannot be read may have been tried all the same.
-            accepted=Accepted.YES if reading.reachable or reading.code is PowerCode.NONE else Accepted.NO,
-            code=reading.code,
-            said=f"power state {reading.state}" + (f": {reading.said}" if reading.said else ""),
-        )
+        outcome = await _try_out(world, scene)
     else:
         outcome = await world.power.act(
             bmc_target(scene.host, scene.policy),
@@ -65,6 +60,19 @@ async def command(world: World, scene: Scene, *, action: PowerAction, reason: st
         )
         await tx.save_attempt(done)
         return done
+
+
+async def _try_out(world: World, scene: Scene) -> Outcome:
+    """Readiness learns from a person's test as it does from its own: what was mended shows at once."""
+    reading = await world.power.test(bmc_target(scene.host, scene.policy), deadline_s=DEADLINE_S)
+    method = scene.policy.methods.index(scene.policy.bmc)
+    await keep_reading(world, scene.host, scene.policy, method, reading, telling=False)
+    return Outcome(
+        # A device whose state cannot be read may have been tried all the same.
+        accepted=Accepted.YES if reading.reachable or reading.code is PowerCode.NONE else Accepted.NO,
+        code=reading.code,
+        said=f"power state {reading.state}" + (f": {reading.said}" if reading.said else ""),
+    )
 
 
 async def _intend(world: World, scene: Scene, action: PowerAction, reason: str, actor: str) -> tuple[Attempt, bool]:

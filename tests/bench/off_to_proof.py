@@ -91,6 +91,9 @@ class _Power:
         self.reads.append((began, _boottime(), reading.state))
         return reading
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        return await self.status(target, deadline_s=deadline_s)
+
     async def act(
         self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float, **rest: bool
     ) -> Outcome:

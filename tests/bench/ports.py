@@ -136,6 +136,9 @@ class Devices:
         await asyncio.sleep(self.pace.power_s)
         return PowerReading(state=PowerState.ON, took_s=self.pace.power_s)
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        return await self.status(target, deadline_s=deadline_s)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         del target, deadline_s, not_after
         raise AssertionError(f"no device was to be told {action}")

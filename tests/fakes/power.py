@@ -122,6 +122,10 @@ class FakePower:
             await self._pass(bmc.answers_after_s if bmc is not None else 0.0)
         return PowerReading(state=state, code=code, took_s=self._clock() - began)
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        """A login and a read."""
+        return await self.status(target, deadline_s=deadline_s)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         """Send one command."""
         if action in (PowerAction.STATUS, PowerAction.TEST):

@@ -33,6 +33,9 @@ class SlowPower:
     async def status(self, target: BmcTarget, *, deadline_s: float, by_hand: bool = False) -> Any:
         return await self._house.power.status(target, deadline_s=deadline_s, by_hand=by_hand)
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> Any:
+        return await self._house.power.test(target, deadline_s=deadline_s)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         self.bounds.append((deadline_s, not_after))
         outcome = await self._house.power.act(target, action, deadline_s=deadline_s, not_after=not_after)

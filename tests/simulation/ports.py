@@ -272,6 +272,9 @@ class SimDriver:
         await self._process.point("status read")
         return reading
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        return await self.status(target, deadline_s=deadline_s)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         await self._process.point(f"act {action}")
         outside = contextvars.Context()

@@ -64,6 +64,17 @@ class ExecDriver:
         reading = await self._look(target, until=began + deadline_s)
         return _timed(reading, began)
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        """The test action where one is written, then the state; a test that fails is the answer."""
+        began = time.monotonic()
+        self._refuse_if_closed()
+        until = began + deadline_s
+        tried = await self._own_test(target, until=began + deadline_s * _LOOK_SHARE)
+        if tried is None or tried.code is PowerCode.NONE:
+            reading = await self._look(target, until=until)
+            tried = reading if tried is None or reading.code is not PowerCode.NONE else _both(tried, reading)
+        return _timed(tried, began)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         """Send one command, once. Raises ``ValueError`` for ``test`` and ``status``, which are no commands."""
         began = time.monotonic()
@@ -109,18 +120,31 @@ class ExecDriver:
         ending = await self._perform(self._command_slots, launch, until=began + deadline_s)
         return _outcome(command, ending, password=target.password)
 
+    async def _own_test(self, target: BmcTarget, *, until: float) -> PowerReading | None:
+        """None: there is no test action beside the status, which is tried anyway."""
+        try:
+            command = command_of(target.options)
+            if not {PowerAction.TEST, PowerAction.STATUS} <= command.words.keys():
+                return None
+            return await self._try(target, command, PowerAction.TEST, until=until)
+        except (ValueError, AgentError) as error:
+            return _unusable(error, target.password)
+
     async def _look(self, target: BmcTarget, *, until: float) -> PowerReading:
         try:
             command = command_of(target.options)
             action = PowerAction.STATUS if PowerAction.STATUS in command.words else PowerAction.TEST
             if action not in command.words:
                 raise TemplateError("write ipmi.action_status or ipmi.action_test: this device has neither")
-            first, *others = self._ciphers_to_try(target, command)
-            reading = await self._read(target, command, action, cipher=first, until=until)
-            if reading.code is PowerCode.UNSUPPORTED and others:
-                reading = await self._read(target, command, action, cipher=others[0], until=until)
+            return await self._try(target, command, action, until=until)
         except (ValueError, AgentError) as error:
             return _unusable(error, target.password)
+
+    async def _try(self, target: BmcTarget, command: ExecCommand, action: PowerAction, *, until: float) -> PowerReading:
+        first, *others = self._ciphers_to_try(target, command)
+        reading = await self._read(target, command, action, cipher=first, until=until)
+        if reading.code is PowerCode.UNSUPPORTED and others:
+            reading = await self._read(target, command, action, cipher=others[0], until=until)
         if reading.code is PowerCode.UNSUPPORTED:
             self._ciphers.pop(target.identity, None)  # other firmware, perhaps: both are tried next time
         return reading
@@ -300,6 +324,11 @@ def _unusable(error: Exception, password: str) -> PowerReading:
     """What can't be run: an agent that is broken, or settings that another version wrote."""
     code = PowerCode.DRIVER_FAILED if isinstance(error, AgentError) else PowerCode.NOT_CONFIGURED
     return PowerReading(state=PowerState.UNKNOWN, code=code, said=redact(str(error), password))
+
+
+def _both(tried: PowerReading, reading: PowerReading) -> PowerReading:
+    """A test that passed, and the state."""
+    return PowerReading(state=reading.state, code=reading.code, said=tried.said)
 
 
 def _timed(reading: PowerReading, began: float) -> PowerReading:

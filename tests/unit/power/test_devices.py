@@ -31,6 +31,9 @@ class Slow:
         await self.go.wait()
         return PowerReading(state=PowerState.ON)
 
+    async def test(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
+        return await self.status(target, deadline_s=deadline_s)
+
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         del target, deadline_s, not_after
         self.calls.append(action)

@@ -12,7 +12,7 @@ class Stuck:
 
     def __init__(self) -> None:
         inner = FakePower(clock=lambda: 0.0)
-        self.status, self.act = inner.status, inner.act
+        self.status, self.test, self.act = inner.status, inner.test, inner.act
 
     async def aclose(self) -> None:
         raise OSError("stuck")
