@@ -86,6 +86,12 @@ class DemoBmc:
         self.port = self._wire.port
         return self
 
+    def change_password(self, password: str) -> None:
+        """From now on its user logs in with this one."""
+        self.password = password
+        if self._wire is not None:
+            self._wire.authdata[self.user] = password
+
     def close(self) -> None:
         """Stop answering and drop what was still to happen."""
         if self._pending is not None:

@@ -38,6 +38,13 @@ class TestEveryDriver:
         assert (reading.state, reading.code) == (PowerState.ON, PowerCode.NONE)
         assert rig.commands() == []
 
+    async def test_a_test_tells_the_state_and_changes_nothing(self, rig: Rig) -> None:
+        reading = await rig.driver.test(rig.target, deadline_s=DEADLINE_S)
+        assert (reading.state, reading.code) == (PowerState.ON, PowerCode.NONE)
+        assert rig.commands() == []
+        lost = await rig.driver.test(rig.silent, deadline_s=0.6)
+        assert (lost.state, lost.code) == (PowerState.UNKNOWN, PowerCode.NO_ANSWER)
+
     async def test_off_and_on_reach_the_device_once_each(self, rig: Rig) -> None:
         off = await act(rig, PowerAction.OFF)
         assert (off.accepted, off.code) == (Accepted.YES, PowerCode.NONE)

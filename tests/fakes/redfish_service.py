@@ -58,7 +58,7 @@ class RedfishService:
     """`systems`: id to resource. `script`: replies for (method, path), used up one by one; the last one `forever`."""
 
     def __init__(self, *, user: str, password: str, ids: tuple[str, ...] = ("1",), sessions: bool = True) -> None:
-        self._user, self._password = user, password
+        self._user, self.password = user, password
         self.has_sessions = sessions
         self.systems = {one: self._system(one) for one in ids}
         self.truth = dict.fromkeys(ids, True)
@@ -169,7 +169,7 @@ class RedfishService:
         return {"Systems": {"@odata.id": SYSTEMS}, **links}
 
     def _login(self, body: Any) -> Reply:
-        if body != {"UserName": self._user, "Password": self._password}:
+        if body != {"UserName": self._user, "Password": self.password}:
             # Some services repeat what they were sent: the driver must not pass it on.
             return Reply(status=401, body=extended("NoValidSession", f"Wrong: {body['Password']}"))
         path = f"{SESSIONS}/{len(self.asked)}"
@@ -179,7 +179,7 @@ class RedfishService:
         )
 
     def _known(self, headers: Mapping[str, str]) -> bool:
-        basic = base64.b64encode(f"{self._user}:{self._password}".encode()).decode()
+        basic = base64.b64encode(f"{self._user}:{self.password}".encode()).decode()
         return headers.get("x-auth-token") in self.tokens.values() or headers.get("authorization") == f"Basic {basic}"
 
     def _patch(self, system: dict[str, Any], asked: Asked) -> Reply:

@@ -171,6 +171,47 @@ class TestAnswers:
         assert (outcome.accepted, outcome.code) == (Accepted.NOT_SENT, PowerCode.UNSUPPORTED)
 
 
+class TestOwnTest:
+    """The request's *IPMI Action Test*: what the settings name is what *Test* runs."""
+
+    async def test_it_is_run_and_then_the_state_is_read(self, bench: Bench) -> None:
+        bench.target = exec_target(623, exec="power", **READS, action_test="mc info")
+        bench.does('echo "$1" >>$D/asked; [ "$1" = "mc info" ] && echo "Device ID : 32"; exit 0')
+        reading = await bench.driver.test(bench.target, deadline_s=5)
+        assert (bench.folder / "asked").read_text().splitlines() == ["mc info", "status"]
+        assert (reading.state, reading.code, reading.said) == (PowerState.ON, PowerCode.NONE, "Device ID : 32")
+
+    async def test_where_it_fails_that_is_the_answer(self, bench: Bench) -> None:
+        bench.target = exec_target(623, exec="power", **READS, action_test="mc info")
+        bench.does('echo "$1" >>$D/asked; [ "$1" = status ] && exit 0; echo "no such blade" >&2; exit 7')
+        reading = await bench.driver.test(bench.target, deadline_s=5)
+        assert (bench.folder / "asked").read_text() == "mc info\n"
+        assert (reading.state, reading.code) == (PowerState.UNKNOWN, PowerCode.DRIVER_FAILED)
+        assert reading.said == "no such blade"
+
+    async def test_a_state_that_can_not_be_read_after_it_is_told(self, bench: Bench) -> None:
+        bench.target = exec_target(623, exec="power", **READS, action_test="ping")
+        bench.does('[ "$1" = ping ] && exit 0; exit 7')
+        reading = await bench.driver.test(bench.target, deadline_s=5)
+        assert (reading.state, reading.code) == (PowerState.UNKNOWN, PowerCode.DRIVER_FAILED)
+
+    async def test_without_one_the_state_is_read(self, bench: Bench) -> None:
+        bench.does('echo "$1" >>$D/asked; exit 2')
+        assert (await bench.driver.test(bench.target, deadline_s=5)).state is PowerState.OFF
+        assert (bench.folder / "asked").read_text() == "status\n"
+
+    async def test_a_device_without_a_state_is_tried_once(self, bench: Bench) -> None:
+        bench.target = exec_target(623, exec="power", syntax="$EXEC $ACTION", action_stop="off", action_test="ping")
+        bench.does('echo "$1" >>$D/asked; exit 0')
+        reading = await bench.driver.test(bench.target, deadline_s=5)
+        assert (reading.state, reading.code) == (PowerState.UNKNOWN, PowerCode.NONE)
+        assert (bench.folder / "asked").read_text() == "ping\n"
+
+    async def test_settings_that_another_version_wrote(self, bench: Bench) -> None:
+        bench.target = exec_target(623, preset="telepathy", exec="power")
+        assert (await bench.driver.test(bench.target, deadline_s=5)).code is PowerCode.NOT_CONFIGURED
+
+
 class TestNothingSent:
     @pytest.mark.parametrize("name", ["/bin/sh", "sh", ""])
     async def test_a_program_that_is_not_on_the_list(self, bench: Bench, name: str) -> None:

@@ -10,12 +10,10 @@ from controller.cloud.base import EffectResult
 from controller.domain.evidence import CloudSays
 from controller.domain.incident import State
 from controller.domain.model import EffectKind, EffectStatus, Level
-from controller.domain.power import Accepted, PowerAction, PowerState
+from controller.domain.power import Accepted, PowerAction
 from controller.domain.reasons import Reason
-from controller.engine import effects, presence, readiness
-from controller.engine.watcher import Watcher
+from controller.engine import effects, presence
 from controller.services.returns import returning
-from shared.enums import Reach
 from tests.fakes.cloud import FAILED
 from tests.fixtures import builders as a
 from tests.fixtures.house import House, a_house
@@ -264,102 +262,6 @@ async def test_the_led_goes_out_with_the_return() -> None:
     lit.append(house.bmcs["h1"].identify)
     assert lit == [True, False]
     assert [e.kind for e in await house.effects()] == [EffectKind.BLINK, EffectKind.BLINK_OFF]
-
-
-# -- readiness
-
-
-async def unproven(**health: Any) -> House:
-    house = await a_house()
-    now = await house.clock.now()
-    for host_id in house.bmcs:
-        fresh = {"bmc_identity": "", "bmc_on_seen_at": None, "bmc_checked_at": None, "seen_at": now, **health}
-        await house.change_health(host_id, **(fresh if host_id == "h1" else {"seen_at": None}))
-    return house
-
-
-async def test_a_device_that_says_on_while_the_host_answers_is_learned() -> None:
-    house = await unproven()
-    assert await readiness.check_devices(house.world) == 1
-    health = await house.health()
-    assert health.bmc_identity == "ipmi://bmc-h1:623/"
-    assert health.bmc_on_seen_at == await house.clock.now()
-    assert await readiness.check_devices(house.world) == 0
-    assert await house.told() == []
-
-
-async def test_the_device_of_a_retired_host_is_not_read() -> None:
-    house = await unproven()
-    host = await house.host()
-    async with house.store.transaction() as tx:
-        await tx.save_host(replace(host, retired=True))
-    assert await readiness.check_devices(house.world) == 0
-
-
-async def test_a_device_is_not_read_while_a_command_is_on_its_way() -> None:
-    house = await unproven()
-    await house.add_attempt(host_id="h9", bmc_identity="ipmi://bmc-h1:623/")
-    assert await readiness.check_devices(house.world) == 0
-
-
-async def test_who_does_not_hear_a_host_leaves_its_device_to_a_controller_that_does() -> None:
-    """Its look would teach nothing, and for half a minute nobody else would look."""
-    house = await unproven()
-    house.probing.hosts["h1"].reach = Reach.NO_ANSWER
-    await Watcher(house.world).poll()
-    assert await readiness.check_devices(house.world) == 0
-    assert (await house.health()).bmc_checked_at is None
-    house.probing.hosts["h1"].reach = Reach.AGENT_ANSWERED
-    await Watcher(house.world).poll()
-    assert await readiness.check_devices(house.world) == 1
-
-
-async def test_on_without_an_answer_of_the_agent_teaches_nothing() -> None:
-    house = await unproven()
-    house.probing.die("h1")
-    await readiness.check_devices(house.world)
-    assert (await house.health()).bmc_on_seen_at is None
-
-
-async def test_another_device_must_earn_its_word_again() -> None:
-    house = await unproven(bmc_identity="ipmi://old:623/", bmc_on_seen_at=a.T0)
-    house.bmcs["h1"].reads = PowerState.UNKNOWN
-    await readiness.check_devices(house.world)
-    health = await house.health()
-    assert (health.bmc_identity, health.bmc_on_seen_at) == ("ipmi://bmc-h1:623/", None)
-
-
-async def test_a_device_that_says_off_while_the_host_answers_is_another_machines() -> None:
-    house = await unproven(bmc_identity="ipmi://bmc-h1:623/", bmc_on_seen_at=a.T0)
-    house.bmcs["h1"].reads = PowerState.OFF
-    await readiness.check_devices(house.world)
-    assert (await house.health()).bmc_on_seen_at is None
-    assert await house.told() == ["bmc_test_failed"]
-
-
-async def test_a_device_that_fails_is_told_once_and_keeps_what_it_earned() -> None:
-    house = await unproven(bmc_identity="ipmi://bmc-h1:623/", bmc_on_seen_at=a.T0)
-    house.bmcs["h1"].users = {}
-    for _ in range(5):
-        await house.change_health(seen_at=await house.clock.now())
-        assert await readiness.check_devices(house.world) == 1
-        house.advance(7 * 3600)
-    assert await house.told() == ["bmc_test_failed"]
-    assert (await house.health()).bmc_on_seen_at == a.T0
-
-
-@pytest.mark.parametrize("what", ["an incident is open", "it was fenced", "it was not seen lately"])
-async def test_a_host_in_trouble_is_left_in_peace(what: str) -> None:
-    house = await unproven()
-    match what:
-        case "an incident is open":
-            await house.suspect()
-        case "it was fenced":
-            await house.change_health(fenced_by="i1")
-        case _:
-            house.advance(91)
-    assert await readiness.check_devices(house.world) == 0
-    assert house.power.entries == []
 
 
 # -- presence

@@ -9,7 +9,7 @@ import pytest
 from typing_extensions import override
 
 from controller.domain.power import Accepted, BmcTarget, Outcome, PowerAction, PowerCode, PowerReading, PowerState
-from controller.power.devices import REFUSED_FOR_S, GatedDevices
+from controller.power.devices import REFUSED_FOR_S, REFUSED_LONGEST_S, GatedDevices
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
 
@@ -132,6 +132,14 @@ class Locked(Slow):
             return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BAD_CREDENTIALS, said="invalid name")
         return PowerReading(state=PowerState.ON)
 
+    @override
+    async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
+        del deadline_s, not_after
+        self.calls.append(action)
+        if target.password != self.password:
+            return Outcome(accepted=Accepted.NOT_SENT, code=PowerCode.BAD_CREDENTIALS)
+        return Outcome(accepted=Accepted.YES)
+
 
 class TestRefusedCredentials:
     """BMCs lock accounts: a look every few seconds must not be a failed login every few seconds."""
@@ -153,6 +161,30 @@ class TestRefusedCredentials:
         self.now += REFUSED_FOR_S
         await self.read()
         assert len(self.device.calls) == 2
+
+    async def test_are_tried_ever_more_rarely_while_they_stay_refused(self) -> None:
+        pauses: list[float] = []
+        for _ in range(8):
+            await self.read()
+            tried = self.now
+            while len(self.device.calls) == len(pauses) + 1:
+                self.now += 60
+                await self.read()
+            pauses.append(self.now - tried)
+        assert pauses[:3] == [REFUSED_FOR_S, 2 * REFUSED_FOR_S, 4 * REFUSED_FOR_S]
+        assert pauses[-1] == REFUSED_LONGEST_S
+
+    async def test_that_a_command_met_are_not_tried_by_the_read_after_it(self) -> None:
+        outcome = await self.devices.act(TARGET, PowerAction.OFF, deadline_s=1, not_after=1e18)
+        assert outcome.code is PowerCode.BAD_CREDENTIALS
+        assert (await self.read()).code is PowerCode.BAD_CREDENTIALS
+        assert self.device.calls == [PowerAction.OFF]
+
+    async def test_are_tried_at_once_by_a_persons_test(self) -> None:
+        await self.read()
+        self.device.password = TARGET.password
+        assert (await self.devices.test(TARGET, deadline_s=1)).state is PowerState.ON
+        assert (await self.read()).state is PowerState.ON
 
     async def test_are_tried_at_once_when_they_were_corrected(self) -> None:
         await self.read()
