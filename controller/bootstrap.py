@@ -16,6 +16,7 @@ from controller.db.clock import SqlClock
 from controller.db.engine import make_engine
 from controller.db.keepsake import FileKeepsake
 from controller.db.store import StoreError
+from controller.db.turns import PostgresTurns
 from controller.db.unit_of_work import PostgresStore
 from controller.domain.addresses import refused_for_power_device
 from controller.domain.enrolment import Authority
@@ -58,11 +59,14 @@ class House:
     agents: HttpAgents
     cloud: Cloud
     registry: PowerRegistry
+    turns: PostgresTurns | None
     device_rules: DeviceRules
 
     async def aclose(self) -> None:
         """Close what :func:`build` opened, the database last."""
         await self.registry.aclose()
+        if self.turns is not None:
+            await self.turns.aclose()
         await self.agents.aclose()
         await self.cloud.aclose()
         for engine in self.engines:
@@ -93,14 +97,17 @@ def build(config: Config, *, url: str, key: str) -> House:
         exec_allowed=config.exec_allowed,
         read_agent=fence_agents.agent,
     )
+    controller_id = str(uuid.uuid4())
+    # An embedded database is one controller's alone: there is nobody to take turns with.
+    turns = PostgresTurns(engine, clock, holder=controller_id) if config.database_url is not None else None
     world = World(
         store=store,
         clock=clock,
         probing=agents,
         cloud=cloud,
-        power=GatedDevices(registry, Gate()),
+        power=GatedDevices(registry, Gate(turns=turns)),
         new_id=lambda: str(uuid.uuid4()),
-        controller_id=str(uuid.uuid4()),
+        controller_id=controller_id,
         keepsake=FileKeepsake(config.data_dir),
         driver_proves=lambda device: device.driver in registry.names and proves(device),
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
@@ -116,6 +123,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         agents=agents,
         cloud=cloud,
         registry=registry,
+        turns=turns,
         device_rules=rules,
     )
 

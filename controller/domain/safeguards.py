@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.domain.evidence import CloudSays, Verdict
+from controller.domain.in_flight import commands, in_flight
 from controller.domain.incident import Incident, IncidentBrief, State
 from controller.domain.methods import commands_allowed, device_health
 from controller.domain.model import Attempt, Health, Host, Level, Pause
@@ -241,8 +242,8 @@ def _cloud(incident: Incident, facts: ClusterFacts) -> list[Reason]:
 
 def _in_flight(incident: Incident, facts: ClusterFacts, policy: Policy) -> list[Reason]:
     found = []
-    others = [a for a in facts.unfinished if a.incident_id != incident.id or not a.incident_id]
-    if any(a.host_id == incident.host_id or a.bmc_identity == policy.bmc.identity for a in others):
+    others = [a for a in commands(facts.unfinished) if a.incident_id != incident.id or not a.incident_id]
+    if in_flight(others, host_id=incident.host_id, identity=policy.bmc.identity):
         found.append(Reason.OPERATION_IN_FLIGHT)
     busy = {
         i.host_id for i in facts.incidents if i.id != incident.id and i.state in (State.VERIFYING, State.RELEASING)

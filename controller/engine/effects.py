@@ -14,6 +14,7 @@ import structlog
 from controller.cloud.base import EffectResult
 from controller.db.store import Tx
 from controller.domain import notices
+from controller.domain.in_flight import in_flight
 from controller.domain.model import Attempt, Effect, EffectKind, EffectStatus, Host
 from controller.domain.power import Accepted, PowerAction
 from controller.domain.safeguards import bmc_seen_on
@@ -150,7 +151,7 @@ async def _intend(world: World, job: _Job, action: PowerAction) -> Attempt | Non
             return None
         if action is PowerAction.ON and not bmc_seen_on(await tx.health(host.id), job.scene.policy):
             return None  # the device was changed meanwhile: it may be another machine's
-        if any(a.host_id == host.id or a.bmc_identity == bmc.identity for a in await tx.attempts_unfinished()):
+        if in_flight(await tx.attempts_unfinished(), host_id=host.id, identity=bmc.identity):
             return None
         attempt = Attempt(
             id=world.new_id(),

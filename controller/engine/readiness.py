@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from controller.domain.in_flight import in_flight
 from controller.domain.methods import with_device
 from controller.domain.model import Health, Host
 from controller.domain.policy import BmcSettings, Policy
@@ -74,8 +75,7 @@ async def _claim(world: World, one: _Test) -> bool:
     async with world.store.transaction() as tx:
         health = await tx.health_for_update(one.host.id)
         now = await world.clock.now()
-        unfinished = await tx.attempts_unfinished()
-        busy = any(a.host_id == one.host.id or a.bmc_identity == one.device.identity for a in unfinished)
+        busy = in_flight(await tx.attempts_unfinished(), host_id=one.host.id, identity=one.device.identity)
         if busy or not _due(one, health, now):
             return False
         known = replace(known_device(health, one.method, one.device), checked_at=now)

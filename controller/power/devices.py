@@ -1,6 +1,6 @@
 """All power devices as the engine sees them: the named driver, behind the gate, within one deadline.
 
-Carries rule 4 within one process (one operation at a time per device); between processes the unfinished intent does.
+One operation at a time per device, over all controllers (:mod:`controller.power.gate`).
 Reads never go on knocking with credentials that a device has refused: BMCs lock accounts.
 """
 
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from controller.domain.in_flight import place_of
 from controller.domain.power import (
     Accepted,
     BmcTarget,
@@ -96,7 +97,7 @@ class GatedDevices:
     async def _read(self, target: BmcTarget, deadline_s: float, how: _Read) -> PowerReading:
         try:
             async with asyncio.timeout(deadline_s + 1):
-                async with self._gate.turn(target.identity, PowerAction.STATUS):
+                async with self._gate.turn(place_of(target.identity), PowerAction.STATUS, deadline_s=deadline_s):
                     reading = await how(target, deadline_s=deadline_s)
         except TimeoutError:
             return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BUSY, said=_NO_TURN)
@@ -118,7 +119,7 @@ class GatedDevices:
         entered = False
         try:
             async with asyncio.timeout(deadline_s) as limit:
-                async with self._gate.turn(target.identity, action):
+                async with self._gate.turn(place_of(target.identity), action, deadline_s=deadline_s):
                     entered = True
                     limit.reschedule(None)
                     outcome = await driver.act(target, action, deadline_s=deadline_s, not_after=not_after)

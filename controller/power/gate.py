@@ -1,7 +1,8 @@
-"""Manners towards BMCs, within one controller process: one operation at a time per device, commands spaced apart.
+"""Manners towards BMCs: one operation at a time per device over all controllers, commands spaced apart.
 
-Between processes the claim on the incident and the database do the same; this is the last metre. BMCs are small
-computers: two sessions at once or commands in quick succession make real ones answer "node busy", or nothing at all.
+BMCs are small computers: two sessions at once or commands in quick succession make real ones answer "node busy", or
+nothing at all. That would be an *unknown* in the middle of a proof. Rule 4 does not rest on this: between controllers
+the intents carry it (:mod:`controller.domain.in_flight`); this is the last metre, and holds for reads too.
 """
 
 import asyncio
@@ -10,10 +11,44 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from controller.domain.power import PowerAction
 
 _READS = (PowerAction.STATUS, PowerAction.TEST)
+
+
+_ASK_AGAIN_S = 0.1
+_GRACE_S = 2.0
+"""What an operation may take beyond its deadline: a driver's second, and one for us."""
+
+
+class Turns(Protocol):
+    """Whose turn it is at a device, over all controllers. Within one process the gate sees to that."""
+
+    async def take(self, device: str, *, for_s: float, apart_s: float | None) -> bool:
+        """Hold ``device`` for ``for_s`` seconds at most; False while another controller does, or it cannot be known.
+
+        ``apart_s``: for a command, so long after the end of the last one. While it is refused, reads of others are too.
+        None: for a read.
+        """
+        ...
+
+    async def give_back(self, device: str, *, commanded: bool) -> None:
+        """Let others have it, a command ``apart_s`` later where it was ``commanded``. Never raises."""
+        ...
+
+
+class OnlyUs:
+    """The turns of a controller that has its database for itself."""
+
+    async def take(self, device: str, *, for_s: float, apart_s: float | None) -> bool:
+        """Nobody else is there."""
+        del device, for_s, apart_s
+        return True
+
+    async def give_back(self, device: str, *, commanded: bool) -> None:
+        """Nobody waits for it."""
 
 
 @dataclass(slots=True)
@@ -31,11 +66,13 @@ class Gate:
     def __init__(
         self,
         *,
+        turns: Turns | None = None,
         spacing_s: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """``spacing_s`` lies between the end of one command and the start of the next; reads keep no distance."""
+        self._turns = turns or OnlyUs()
         self._spacing_s = spacing_s
         self._monotonic = monotonic
         self._sleep = sleep
@@ -43,24 +80,37 @@ class Gate:
         self._arrivals = 0
 
     @asynccontextmanager
-    async def turn(self, identity: str, action: PowerAction) -> AsyncIterator[None]:
-        """Hold the device ``identity`` for one operation. Waiting has no limit here: give one with ``asyncio.timeout``.
+    async def turn(self, device: str, action: PowerAction, *, deadline_s: float) -> AsyncIterator[None]:
+        """Hold ``device`` for one operation that lasts as long as that. Waiting has no limit: ``asyncio.timeout`` has.
 
         A command waits out its spacing while it holds the turn, so that reads that arrive later cannot push it back.
         """
-        lane = self._lanes.setdefault(identity, _Lane())
+        lane = self._lanes.setdefault(device, _Lane())
         await self._enter(lane, _rank(action))
         try:
             if action in _READS:
-                yield
+                async with self._over_all(device, deadline_s, apart_s=None):
+                    yield
             else:
                 await self._keep_distance(lane)
-                try:
-                    yield
-                finally:
-                    lane.last_command_at = self._monotonic()
+                async with self._over_all(device, deadline_s, apart_s=self._spacing_s):
+                    try:
+                        yield
+                    finally:
+                        lane.last_command_at = self._monotonic()
         finally:
             _pass_on(lane)
+
+    @asynccontextmanager
+    async def _over_all(self, device: str, deadline_s: float, *, apart_s: float | None) -> AsyncIterator[None]:
+        """Whether a turn was given that nobody waited for any more is not known: it is given back all the same."""
+        taken = False
+        try:
+            while not (taken := await self._turns.take(device, for_s=deadline_s + _GRACE_S, apart_s=apart_s)):
+                await self._sleep(_ASK_AGAIN_S)
+            yield
+        finally:
+            await self._turns.give_back(device, commanded=taken and apart_s is not None)
 
     async def _enter(self, lane: _Lane, rank: int) -> None:
         if not lane.taken:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.db.store import Tx
+from controller.domain.in_flight import in_flight
 from controller.domain.incident import Incident, State
 from controller.domain.model import Attempt, AuditRow
 from controller.domain.power import Accepted, Outcome, PowerAction, PowerCode, PowerReading
@@ -83,7 +84,7 @@ async def _intend(world: World, scene: Scene, action: PowerAction, reason: str, 
         if action is PowerAction.OFF and (first := await _proven_a_moment_ago(tx, scene, now)) is not None:
             return first, True
         unfinished = await tx.attempts_unfinished()
-        if any(a.host_id == scene.host.id or a.bmc_identity == scene.policy.bmc.identity for a in unfinished):
+        if in_flight(unfinished, host_id=scene.host.id, identity=scene.policy.bmc.identity):
             raise Refused(
                 "another power operation on this host or device is under way; try again in a few seconds",
                 code="operation_in_flight",

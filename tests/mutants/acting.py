@@ -18,6 +18,7 @@ VERIFYING = "controller/engine/steps/verifying.py"
 
 CONCURRENCY = Tests(("tests/integration/db/test_concurrency.py", "tests/contracts/test_store.py"))
 
+IN_FLIGHT_OF = "controller/domain/in_flight.py"
 METHODS = "controller/domain/methods.py"
 SECOND_DEVICE = Tests(("tests/scenarios/test_second_device.py", "tests/unit/domain/test_methods.py"))
 RESTORED = Tests(("tests/scenarios/test_restored.py",))
@@ -43,13 +44,9 @@ RELEASE_INTENT = """    effect = await _intend(step, scene, facts, others)
         raise LeaseLost
 """
 RELEASE = "    result = await step.world.cloud.release(scene.host, step.incident.machines, effect.progress)\n"
-IN_FLIGHT = "if any(a.host_id == incident.host_id or a.bmc_identity == policy.bmc.identity for a in others):"
-MANUAL_IN_FLIGHT = (
-    "if any(a.host_id == scene.host.id or a.bmc_identity == scene.policy.bmc.identity for a in unfinished):"
-)
-EFFECTS_IN_FLIGHT = (
-    "if any(a.host_id == host.id or a.bmc_identity == bmc.identity for a in await tx.attempts_unfinished()):"
-)
+IN_FLIGHT = "if in_flight(others, host_id=incident.host_id, identity=policy.bmc.identity):"
+MANUAL_IN_FLIGHT = "if in_flight(unfinished, host_id=scene.host.id, identity=scene.policy.bmc.identity):"
+EFFECTS_IN_FLIGHT = "if in_flight(await tx.attempts_unfinished(), host_id=host.id, identity=bmc.identity):"
 
 MUTATIONS = (
     Mutation(
@@ -122,7 +119,7 @@ MUTATIONS = (
         "people-do-not-wait-their-turn",
         4,
         "a person's command does not look for an operation in flight",
-        (Change(MANUAL, MANUAL_IN_FLIGHT, MANUAL_IN_FLIGHT.replace("in unfinished", "in unfinished[:0]")),),
+        (Change(MANUAL, MANUAL_IN_FLIGHT, MANUAL_IN_FLIGHT.replace("(unfinished,", "(unfinished[:0],")),),
         STORIES,
     ),
     Mutation(
@@ -131,6 +128,13 @@ MUTATIONS = (
         "power-on and LED do not look for an operation in flight",
         (Change(EFFECTS, EFFECTS_IN_FLIGHT, "if await tx.attempts_unfinished() is None:"),),
         STORIES,
+    ),
+    Mutation(
+        "outlets-of-one-device-do-not-wait",
+        4,
+        "two outlets of one power strip are switched at the same time",
+        (Change(IN_FLIGHT_OF, 'return place_of(identity).partition("/")[0]', "return place_of(identity)"),),
+        Tests(("tests/unit/domain/test_in_flight.py",)),
     ),
     Mutation(
         "the-gate-stands-open",

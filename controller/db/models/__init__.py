@@ -1,7 +1,7 @@
 """The tables, by subject. Importing this package knows them all (migrations compare with it)."""
 
 from controller.db.models.access import ApiTokens, Audit, Controllers, DatabaseIdentities, TimeBase
-from controller.db.models.acting import Attempts, Effects
+from controller.db.models.acting import Attempts, DeviceTurns, Effects
 from controller.db.models.base import Base
 from controller.db.models.cloud import CloudReports
 from controller.db.models.enrolment import Authorities, JoinTokens
@@ -21,6 +21,7 @@ __all__ = [
     "Controllers",
     "DatabaseIdentities",
     "Deliveries",
+    "DeviceTurns",
     "Disks",
     "Effects",
     "Events",

@@ -55,3 +55,17 @@ class Effects(Base):
     said: Mapped[str] = mapped_column(Line)
     earlier: Mapped[str] = mapped_column(Line)
     progress: Mapped[dict[str, Any]] = mapped_column(Json)
+
+
+class DeviceTurns(Base):
+    """Who talks to a power device until when, and which command waits for it; see :mod:`controller.db.turns`."""
+
+    __tablename__ = "device_turns"
+    __table_args__ = ({"prefixes": ["UNLOGGED"]},)
+
+    device: Mapped[str] = mapped_column(Line, primary_key=True)
+    holder: Mapped[str] = mapped_column(Line)
+    until: Mapped[datetime] = mapped_column(Instant)
+    commanded_at: Mapped[datetime] = mapped_column(Instant)
+    wanted_by: Mapped[str] = mapped_column(Line)
+    wanted_until: Mapped[datetime] = mapped_column(Instant)

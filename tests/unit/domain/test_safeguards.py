@@ -10,6 +10,7 @@ from controller.domain.evidence import CloudSays, Verdict
 from controller.domain.incident import Command, Incident, IncidentBrief, NewestRound, State
 from controller.domain.model import Attempt, Host, Level, Pause
 from controller.domain.policy import BmcSettings, Mode, Policy
+from controller.domain.power import PowerAction
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
 from controller.domain.safeguards import (
     STORM_WINDOW,
@@ -365,6 +366,11 @@ def test_one_power_operation_at_a_time_for_a_host_and_for_a_device(other: Attemp
 def test_an_operation_elsewhere_does_not_matter() -> None:
     other = attempt(incident_id="other", host_id="far", cluster_id="c2", bmc_identity="ipmi://far:623/")
     assert refused(unfinished=(other,)) == ()
+
+
+def test_a_persons_test_stands_in_no_fences_way() -> None:
+    test = attempt(incident_id=None, host_id="h1", action=PowerAction.TEST, automatic=False)
+    assert refused(unfinished=(test,)) == ()
 
 
 def test_the_own_unfinished_command_is_its_own_steps_business() -> None:
