@@ -16,7 +16,7 @@ from controller.power.devices import GatedDevices
 from controller.power.drivers.ipmi import IpmiDriver
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
-from demo.bmc import DemoBmc
+from demo.bmc import Behaviour, DemoBmc
 from tests.contracts.rig import SECRET, boottime
 from tests.fakes.clock import FakeClock
 
@@ -130,7 +130,7 @@ async def test_a_crash_of_the_database_frees_every_device(past_the_store: asyncp
 
 async def test_two_controllers_never_talk_to_one_bmc_at_once(site: Site) -> None:
     """The product's own drivers and gates, a real BMC; told from the BMC's own account of its sessions."""
-    bmc = await DemoBmc(user="admin", password=SECRET).start()
+    bmc = await DemoBmc(user="admin", password=SECRET, behaviour=Behaviour(login_delay_s=0.05)).start()
     target = BmcTarget(driver="ipmi", address="127.0.0.1", port=bmc.port, username="admin", password=SECRET)
     drivers = [IpmiDriver(), IpmiDriver()]
     turns = [site.first, site.second]
