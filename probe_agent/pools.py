@@ -9,12 +9,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from probe_agent.mounts import Mount, below, read_mounts
+from probe_agent.mounts import Mount, below, mounts_at, read_mounts
 from probe_agent.records import FOLDER
 from shared.enums import ReadingCode
 
+_FDINFO_AT_MOST = 1024
 _FOLDER_FLAGS = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CODES = {
     errno.ENOENT: ReadingCode.MISSING,
@@ -61,11 +61,11 @@ def open_pool(root: str, *, plain_folders: bool) -> Iterator[OpenPool]:
     Raises:
         SeenNothingError: not mounted, not prepared, refused, or as the kernel said.
     """
-    mount = _mount_of(root, plain_folders=plain_folders)
+    mounts = _mounts_of(root, plain_folders=plain_folders)
     fd = _open(root, os.O_PATH | _FOLDER_FLAGS, None)
     try:
-        if mount and _mount_id(fd) != mount.mount_id:
-            raise SeenNothingError(ReadingCode.NOT_MOUNTED, "the mount changed during the look")
+        if mounts:
+            _refuse_another(_mount_id(fd), mounts)
         folder = _open(FOLDER, os.O_RDONLY | _FOLDER_FLAGS, fd)
         try:
             yield OpenPool(fd, folder)
@@ -83,15 +83,23 @@ def pool_roots(pools: tuple[str, ...], allowed: tuple[str, ...]) -> list[str]:
     return sorted({point for root in allowed for point in below(root, mounts)})
 
 
-def _mount_of(root: str, *, plain_folders: bool) -> Mount | None:
-    mount = read_mounts().get(root)
-    if mount is None:
-        if plain_folders:
-            return None
+def _mounts_of(root: str, *, plain_folders: bool) -> list[Mount]:
+    """What is mounted there; none only where a plain folder will do. Before anything there is touched."""
+    mounts = mounts_at(root)
+    if not mounts and not plain_folders:
         raise SeenNothingError(ReadingCode.NOT_MOUNTED, "nothing is mounted there")
-    if mount.refused_because:
-        raise SeenNothingError(ReadingCode.MOUNT_REFUSED, mount.refused_because)
-    return mount
+    if mounts and all(mount.refused_because for mount in mounts):
+        raise SeenNothingError(ReadingCode.MOUNT_REFUSED, mounts[-1].refused_because)
+    return mounts
+
+
+def _refuse_another(opened: int, mounts: list[Mount]) -> None:
+    """Raise unless the mount that was opened is one of them, and not refused."""
+    refusal = next((mount.refused_because for mount in mounts if mount.mount_id == opened), None)
+    if refusal is None:
+        raise SeenNothingError(ReadingCode.NOT_MOUNTED, "the mount changed during the look")
+    if refusal:
+        raise SeenNothingError(ReadingCode.MOUNT_REFUSED, refusal)
 
 
 def _open(name: str, flags: int, folder: int | None) -> int:
@@ -105,8 +113,10 @@ def _open(name: str, flags: int, folder: int | None) -> int:
 
 
 def _mount_id(fd: int) -> int:
-    for line in Path(f"/proc/self/fdinfo/{fd}").read_text(encoding="ascii").splitlines():
-        key, _, value = line.partition(":")
-        if key == "mnt_id":
-            return int(value)
-    return -1
+    """Of the mount that an open folder lies on: as the kernel knows it, without a question to the storage."""
+    info = os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _, _, behind = os.read(info, _FDINFO_AT_MOST).partition(b"mnt_id:")
+    finally:
+        os.close(info)
+    return int(behind.split(None, 1)[0])

@@ -79,6 +79,7 @@ class Sampler:
         self._runner.retain(self._roots.of_targets())
         for gone in self._pools.keys() - set(roots):
             del self._pools[gone]
+        self._looks = {root: look for root, look in self._looks.items() if root in self._pools or not look.done()}
         mounts = read_mounts()
         for root in roots:
             if root not in self._pools:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from probe_agent import kernel, pools
-from probe_agent.mounts import Mount
+from probe_agent.mounts import Mount, read_mounts
 from probe_agent.pools import SeenNothingError, open_pool
 from probe_agent.reach import _connect_failed
 from shared.enums import Reach, ReadingCode
@@ -53,25 +53,57 @@ def test_nothing_stays_open_after_a_refused_way(root: int) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+HERE, ELSEWHERE = 7, -5
+
+
+def _nfs(mount_id: int, options: str) -> Mount:
+    return Mount(mount_id, "", "nfs4", f"rw,{options}")
+
+
 @pytest.mark.parametrize(
-    ("mount", "code"),
+    ("mounts", "code"),
     [
-        (Mount(-5, "", "nfs4", "rw,softerr"), ReadingCode.MOUNT_REFUSED),
-        (Mount(-5, "", "nfs4", "rw,hard"), ReadingCode.NOT_MOUNTED),
+        ([_nfs(HERE, "softerr")], ReadingCode.MOUNT_REFUSED),
+        ([_nfs(ELSEWHERE, "softerr")], ReadingCode.MOUNT_REFUSED),
+        ([_nfs(ELSEWHERE, "hard"), _nfs(HERE, "softerr")], ReadingCode.MOUNT_REFUSED),
+        ([_nfs(HERE, "softerr"), _nfs(ELSEWHERE, "hard")], ReadingCode.MOUNT_REFUSED),
+        ([_nfs(ELSEWHERE, "hard")], ReadingCode.NOT_MOUNTED),
     ],
-    ids=["softerr", "another mount than the table says"],
+    ids=["softerr", "before it is opened", "on a good one", "below a good one", "another than the table says"],
 )
 def test_a_mount_that_may_lie_is_not_believed(
-    mount: Mount, code: ReadingCode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mounts: list[Mount], code: ReadingCode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".hostfence").mkdir()
-    monkeypatch.setattr(pools, "read_mounts", lambda: {str(tmp_path): mount})
+    monkeypatch.setattr(pools, "mounts_at", lambda _: mounts)
+    monkeypatch.setattr(pools, "_mount_id", lambda _: HERE)
     with (
         pytest.raises(SeenNothingError) as caught,
         open_pool(str(tmp_path), plain_folders=True),
     ):
         pass
     assert caught.value.code is code
+
+
+@pytest.mark.parametrize("options", [("hard", "hard"), ("hard", "softerr"), ("softerr", "hard")])
+def test_of_two_mounts_at_one_point_the_one_that_was_opened_counts(
+    options: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pool that is mounted while a service runs is in its namespace twice, and nobody promises an order."""
+    (tmp_path / ".hostfence").mkdir()
+    ids = (HERE, ELSEWHERE) if options[0] == "hard" else (ELSEWHERE, HERE)
+    monkeypatch.setattr(pools, "mounts_at", lambda _: list(map(_nfs, ids, options)))
+    monkeypatch.setattr(pools, "_mount_id", lambda _: HERE)
+    with open_pool(str(tmp_path), plain_folders=False) as pool:
+        assert os.path.samestat(os.fstat(pool.folder), (tmp_path / ".hostfence").stat())
+
+
+def test_the_kernel_knows_which_mount_a_folder_lies_on() -> None:
+    fd = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    try:
+        assert pools._mount_id(fd) == read_mounts()["/proc"].mount_id
+    finally:
+        os.close(fd)
 
 
 @pytest.mark.parametrize(

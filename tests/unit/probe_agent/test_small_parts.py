@@ -10,7 +10,7 @@ from probe_agent.auth import Nonces, check_bearer
 from probe_agent.clock import irregular
 from probe_agent.errors import ReplayedNonceError, UnauthorizedError
 from probe_agent.fragments import fragment
-from probe_agent.mounts import Mount, below, read_mounts
+from probe_agent.mounts import Mount, below, mounts_at, read_mounts
 from probe_agent.probes.base import Reading
 from shared.enums import ReadingCode, ReadingMethod, ReadingStatus
 from shared.protocol import FileReading
@@ -28,7 +28,7 @@ MOUNTINFO = """\
 def mounts(tmp_path: Path) -> Mapping[str, Mount]:
     source = tmp_path / "mountinfo"
     source.write_text(MOUNTINFO)
-    return read_mounts(source)
+    return read_mounts(str(source))
 
 
 def test_the_mount_on_top_counts(mounts: Mapping[str, Mount]) -> None:
@@ -40,8 +40,55 @@ def test_a_mount_says_from_where_it_is_in_letters_that_can_be_sent(mounts: Mappi
     assert (mounts["/mnt/pool one"].source, mounts["/mnt/b"].source) == ("nas:/a", "nas:/b")
     odd = tmp_path / "odd"
     odd.write_bytes(b"36 28 0:45 / /mnt/c rw - cifs //nas/gr\xfcn\\040one rw,user=\xfc\n")
-    mount = read_mounts(odd)["/mnt/c"]
+    mount = read_mounts(str(odd))["/mnt/c"]
     assert (mount.source, mount.options) == ("//nas/gr?n one", "rw,rw,user=?")
+
+
+def test_a_line_ends_where_the_kernel_ends_it(tmp_path: Path) -> None:
+    odd = tmp_path / "odd"
+    odd.write_text(
+        "36 28 0:45 / /mnt/one\u2028two\x85\x0b rw - nfs nas:/a rw\n37 28 0:46 / /mnt/b rw - nfs nas:/b rw\n"
+    )
+    assert list(read_mounts(str(odd))) == ["/mnt/one\u2028two\x85\x0b", "/mnt/b"]
+
+
+def test_all_mounts_at_one_point_and_no_others(tmp_path: Path) -> None:
+    source = tmp_path / "mountinfo"
+    # The last one is a folder of that name on another file system, mounted elsewhere.
+    source.write_text(f"{MOUNTINFO}40 28 0:48 /mnt/b /mnt/elsewhere rw - nfs nas:/b rw,vers=3")
+    at = {point: [m.mount_id for m in mounts_at(point, str(source))] for point in ("/mnt/b", "/mnt/pool one", "/mnt")}
+    assert at == {"/mnt/b": [37, 39], "/mnt/pool one": [36], "/mnt": []}
+    assert mounts_at("/mnt/elsewhere", str(source)) == [Mount(40, "/mnt/elsewhere", "nfs", "rw,rw,vers=3", "nas:/b")]
+    assert [mount.point for mount in mounts_at("/proc")] == ["/proc"]
+
+
+SANDBOXED = """\
+20 1 254:0 / / rw - ext4 /dev/vda rw
+21 20 254:1 / /data rw - ext4 /dev/vdb rw
+31 20 254:0 /mnt /mnt rw - ext4 /dev/vda rw
+32 31 0:45 / /mnt/pool rw - nfs4 nas:/a rw
+33 31 254:0 /srv /mnt/bound rw - ext4 /dev/vda rw
+41 20 0:46 / /primary rw - nfs4 nas:/b rw
+42 41 0:46 / /primary rw - nfs4 nas:/b rw
+51 20 254:1 /shared /secondary rw - ext4 /dev/vdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("root", "pools"),
+    [
+        ("/mnt", ["/mnt/bound", "/mnt/pool"]),
+        ("/primary", ["/primary"]),
+        ("/secondary", ["/secondary"]),
+        ("/data", ["/data"]),
+    ],
+    ids=["of the sandbox", "of the sandbox, on a pool", "a folder from elsewhere", "a file system"],
+)
+def test_an_allowed_root_that_only_a_sandbox_mounted_is_no_pool(root: str, pools: list[str], tmp_path: Path) -> None:
+    """systemd mounts what ``ReadWritePaths=`` names onto itself."""
+    source = tmp_path / "mountinfo"
+    source.write_text(SANDBOXED)
+    assert below(root, read_mounts(str(source))) == pools
 
 
 def test_mounts_below_a_root_without_triggers(mounts: Mapping[str, Mount]) -> None:
