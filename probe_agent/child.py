@@ -9,7 +9,6 @@ parent.
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -42,10 +41,9 @@ class Server:
         if question["op"] == "sample":
             return pack(header | sample_pool(self._root, question["known"], plain_folders=self._plain_folders))
         targets = body.decode().split(TARGETS_SEPARATOR)
-        until = time.monotonic() + question["budget_s"]
         try:
             self._read = self._read or self._reader()
-            found = self._read(targets, until)
+            found = self._read(targets, question["until"])
         except Exception as error:  # noqa: BLE001  a plug-in's defect is unknown, not a crash
             detail = f"{type(error).__name__}: {error}"
             found = SEPARATOR.join(unknown(target, ReadingCode.OTHER, detail) for target in targets).encode()

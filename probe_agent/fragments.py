@@ -25,9 +25,10 @@ def json_of(targets: Sequence[str], header: dict[str, Any], body: bytes) -> list
     Raises:
         LookupError, TypeError, ValueError: this is not an answer about so many targets.
     """
-    how, looks = unpacked(header, body, count=len(targets))
+    method, looks = unpacked(header, body, count=len(targets))
+    how = method.value  # once: an enum looks it up anew each time
     return [
-        _json(target, seen, how.value, took_ns) if why is None else unknown(target, *why, took_ns / SECOND)
+        _json(target, seen, how, took_ns) if why is None else unknown(target, *why, took_ns / SECOND)
         for target, (seen, took_ns, why) in zip(targets, looks, strict=True)
     ]
 

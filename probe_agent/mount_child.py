@@ -1,4 +1,4 @@
-"""The parent's end of one mount's child process: one question at a time, a deadline for each, never a second child.
+"""The parent's end of one mount's child process: its questions in turn, a deadline for each, never a second child.
 
 A look that hangs may come back late (57 s on a healthy NFSv4 server was measured), so the child goes on while its
 caller is told *unknown* at the deadline; later callers are told at once. After the patience the child is killed, and
@@ -28,6 +28,8 @@ _PACKAGES = str(Path(probe_agent.__file__).parent.parent)
 _READ_AHEAD = 4 * 1024 * 1024
 _BUDGET_SHARE = 0.9
 """Of the time until the deadline is for looking; the rest is for the way back."""
+_GIVEN = 2
+"""Questions that the child has at most: it is at the next one while its last answer is still on the way."""
 _REAP_FOR_S = 1.0
 _REAP_EVERY_S = 0.02
 
@@ -51,11 +53,26 @@ class _Process:
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     asked: int = 0
+    answering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the answer to the oldest question is awaited; waited for in the order of the questions."""
+
+    def give(self, question: dict[str, Any], body: bytes) -> int:
+        """Write a question; returns its number."""
+        self.asked += 1
+        self.writer.write(pack({"id": self.asked, **question}, body))
+        return self.asked
+
+    async def answer(self, number: int) -> Reply:
+        """Read its answer."""
+        reply = await _next_reply(self.reader)
+        if reply.header.get("id") != number:
+            raise ValueError("answer to another question")
+        return reply
 
 
 @dataclass(slots=True)
 class _Turn:
-    """One question's turn at the child; ``begun`` once the child has it."""
+    """One question's turn at the child; ``begun`` once the child has it, or is being started for it."""
 
     deadline: float
     begun: bool = field(default=False)
@@ -78,11 +95,12 @@ class MountChild:
         self._probe_settings = probe_settings
         self._plain_folders = plain_folders
         self._patience_s = patience_s
-        self._lock = asyncio.Lock()
+        self._room = asyncio.Semaphore(_GIVEN)
+        self._starting = asyncio.Lock()
         self._process: _Process | None = None
         self._dying: _Launched | None = None
         self._inherited: list[int] | None = None
-        self._current: _Turn | None = None
+        self._begun: list[_Turn] = []
         self._turns: set[asyncio.Task[Reply]] = set()
 
     @property
@@ -128,41 +146,49 @@ class MountChild:
 
     def _refuse_if_stuck(self) -> None:
         now = asyncio.get_running_loop().time()
-        if self._current is not None and now > self._current.deadline:
+        if any(now > turn.deadline for turn in self._begun):
             raise SeenNothingError(ReadingCode.MOUNT_STUCK, "an earlier look has not come back")
         if self._dying is not None and self._dying.poll() is None:
             raise SeenNothingError(ReadingCode.MOUNT_STUCK, "a killed look has not ended yet")
         self._dying = None
 
     async def _take_turn(self, turn: _Turn, question: dict[str, Any], body: bytes) -> Reply:
-        async with self._lock:
+        async with self._room:
             self._refuse_if_stuck()
-            turn.begun, self._current = True, turn
-            # Of what is left now: one that waited for its turn must not look on when its caller has gone.
-            budget_s = _BUDGET_SHARE * (turn.deadline - asyncio.get_running_loop().time())
+            turn.begun = True
+            self._begun.append(turn)
+            process: _Process | None = None
             try:
                 async with asyncio.timeout(self._patience_s):
-                    return await self._exchange({"budget_s": budget_s, **question}, body)
+                    process = await self._running()
+                # Nothing is awaited in between: answers are waited for in the order of the questions.
+                number = process.give({"until": self._until(turn), **question}, body)
+                async with process.answering, asyncio.timeout(self._patience_s):
+                    return await process.answer(number)
             except TimeoutError as error:
                 _log.warning("%s: no answer in %.0f s, ending its process", self._root, self._patience_s)
-                await self._abandon()
+                await self._abandon(process)
                 raise SeenNothingError(ReadingCode.MOUNT_STUCK, "the look never came back") from error
             except (OSError, EOFError, ValueError) as error:
+                if self._process is not process:
+                    raise SeenNothingError(ReadingCode.MOUNT_STUCK, "its process was ended") from error
                 _log.warning("%s: its process broke: %s", self._root, error)
-                await self._abandon()
+                await self._abandon(process)
                 raise SeenNothingError(ReadingCode.OTHER, "the mount's process broke") from error
             finally:
-                self._current = None
+                self._begun.remove(turn)
 
-    async def _exchange(self, question: dict[str, Any], body: bytes) -> Reply:
-        process = self._process = self._process or await self._start()
-        process.asked += 1
-        process.writer.write(pack({"id": process.asked, **question}, body))
-        await process.writer.drain()
-        reply = await _next_reply(process.reader)
-        if reply.header.get("id") != process.asked:
-            raise ValueError("answer to another question")
-        return reply
+    def _until(self, turn: _Turn) -> float:
+        """By when to have looked, by the clock of all processes: one that waited must not look on for nobody."""
+        now = asyncio.get_running_loop().time()
+        return now + _BUDGET_SHARE * (turn.deadline - now)
+
+    async def _running(self) -> _Process:
+        async with self._starting:
+            if self._process is None:
+                self._refuse_if_stuck()  # what one before this one waited for may have been given up meanwhile
+                self._process = await self._start()
+            return self._process
 
     def _refuse_if_inherited(self) -> None:
         """Wait for what an earlier agent left behind; found once, as no child of ours can become one."""
@@ -215,8 +241,10 @@ class MountChild:
             env={"PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1"},
         )
 
-    async def _abandon(self) -> None:
-        self.kill()
+    async def _abandon(self, process: _Process | None) -> None:
+        """End this process, unless that was done already: there may be another one by now."""
+        if self._process is process:
+            self.kill()
         await self._reap()
 
     async def _reap(self) -> None:

@@ -5,7 +5,6 @@ Whatever a plug-in does wrong is *unknown* for its own targets (rule 3) and touc
 process per pool, and every reading is checked before it is believed.
 """
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
@@ -75,6 +74,8 @@ def broken(what: str) -> Reading:
 def _settings(scheme: str, file: Path | None) -> Mapping[str, Any]:
     if file is None:
         return {}
+    import tomllib  # noqa: PLC0415  not for the service, which imports this module too
+
     table = tomllib.loads(file.read_text(encoding="utf-8")).get(scheme, {})
     if not isinstance(table, dict):
         raise ValueError(f"{file}: [{scheme}] is no table")  # noqa: TRY004  what is wrong is the file's content

@@ -9,6 +9,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 RECORD_SIZE = 4096
 RECORD_FORMAT = 1
@@ -79,7 +80,9 @@ def decode(block: bytes) -> Record:
     return _from_line(line)
 
 
+@lru_cache(maxsize=64)
 def _from_line(line: bytes) -> Record:
+    """Kept, since most looks find what the one before found."""
     try:
         fields = json.loads(line)
         if fields["format"] != RECORD_FORMAT:

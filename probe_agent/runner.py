@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ MAX_PLUG_IN_CHILDREN = 16
 _BATCH = 500
 """Targets per question: the sampling of heartbeats gets its turn between two of them, or three."""
 _AHEAD = 1
-"""Questions that wait while one is answered: the child goes on while its last answer is taken apart here."""
+"""Questions that the child has beside the one whose answer is taken apart here: it goes on meanwhile."""
 
 
 class Runner:
@@ -46,22 +46,14 @@ class Runner:
 
     async def read(self, root: str, targets: Sequence[str], *, within_s: float) -> list[str]:
         """One JSON fragment per target, in order; at the deadline the missing ones are unknown."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + within_s
-        lines: list[str] = []
-        asked: deque[asyncio.Task[list[str]]] = deque()
-        try:
-            for start in range(0, len(targets), _BATCH):
-                batch = targets[start : start + _BATCH]
-                asked.append(asyncio.create_task(self._read_batch(root, batch, until - loop.time())))
-                if len(asked) > _AHEAD:
-                    lines += await asked.popleft()
-            for task in asked:
-                lines += await task
-        finally:
-            for task in asked:
-                task.cancel()
-        return lines
+        return [line async for lines in self._read(root, targets, within_s) for line in lines]
+
+    async def read_array(self, root: str, targets: Sequence[str], *, within_s: float) -> list[bytes]:
+        """The same as pieces of one JSON array, without its brackets: each made while the next ones are looked at."""
+        pieces: list[bytes] = []
+        async for lines in self._read(root, targets, within_s):
+            pieces.append((("," if pieces else "") + ",".join(lines)).encode())
+        return pieces
 
     async def sample(self, root: str, known: Iterable[str], *, within_s: float) -> dict[str, Any]:
         """What :func:`probe_agent.sampling.sample_pool` answers, with ``samples`` as :class:`Sample`.
@@ -91,6 +83,22 @@ class Runner:
     async def close(self) -> None:
         """End all children; one that cannot die is left to the kernel."""
         await asyncio.gather(*(child.close() for child in self._children.values()))
+
+    async def _read(self, root: str, targets: Sequence[str], within_s: float) -> AsyncIterator[list[str]]:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_s
+        asked: deque[asyncio.Task[list[str]]] = deque()
+        try:
+            for start in range(0, len(targets), _BATCH):
+                batch = targets[start : start + _BATCH]
+                asked.append(asyncio.create_task(self._read_batch(root, batch, until - loop.time())))
+                if len(asked) > _AHEAD:
+                    yield await asked.popleft()
+            while asked:
+                yield await asked.popleft()
+        finally:
+            for task in asked:
+                task.cancel()
 
     async def _read_batch(self, root: str, batch: Sequence[str], within_s: float) -> list[str]:
         if within_s <= 0:

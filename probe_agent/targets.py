@@ -37,10 +37,14 @@ class Roots:
 
 @dataclass(slots=True)
 class Sorted:
-    """Positions of the request's targets per root (or plug-in's pool), and of those that are refused."""
+    """Positions of the request's targets per root (or plug-in's pool), and of those that are refused.
+
+    ``all_below``: the one root of all of them, where that was seen at once; the others are empty then.
+    """
 
     by_root: dict[str, list[int]] = field(default_factory=dict)
     refused: dict[int, tuple[ReadingCode, str]] = field(default_factory=dict)
+    all_below: str | None = None
 
 
 def sort_targets(targets: Sequence[str], roots: Sequence[str]) -> Sorted:
@@ -50,8 +54,7 @@ def sort_targets(targets: Sequence[str], roots: Sequence[str]) -> Sorted:
     for prefix, root in prefixes:
         if targets and targets[0].startswith(prefix) and _all_plain_below(prefix, targets):
             if sum(other.startswith(prefix) for other, _ in prefixes) == 1:  # no deeper root
-                result.by_root[root] = list(range(len(targets)))
-                return result
+                return Sorted(all_below=root)
             break
     for position, target in enumerate(targets):
         refusal = _refusal(target)

@@ -1,5 +1,6 @@
 """A mount that hangs. A stopped child stands in for one that is stuck in the kernel."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from probe_agent.mount_child import MountChild
 from probe_agent.pools import SeenNothingError
+from probe_agent.prepare import prepare_pool
 from shared.enums import ReadingCode, ReadingStatus
 from tests.fixtures.agents import (
     AgentFactory,
@@ -125,6 +127,72 @@ async def test_beside_a_child_that_survives_sigkill_no_other_is_started(pools: l
         assert time.monotonic() - begun < 2.0
         undead.kill()
     assert (await child.ask({"op": "sample", "known": []}, within_s=5)).header["id"] == 1
+    await child.close()
+
+
+SAMPLE: dict[str, object] = {"op": "sample", "known": []}
+
+
+async def code_of(child: MountChild, *, within_s: float) -> ReadingCode | None:
+    try:
+        await child.ask(SAMPLE, within_s=within_s)
+    except SeenNothingError as error:
+        return error.code
+    return None
+
+
+async def test_questions_that_a_stuck_child_has_already_are_unknown_and_bring_no_second_one(
+    pools: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has two, and a third waits for its turn; then it outlives SIGKILL."""
+    child = MountChild(str(pools[0]), plain_folders=True, patience_s=1)
+    assert await code_of(child, within_s=5) is None
+    process = child._process
+    assert process is not None
+    stuck = process.popen
+    monkeypatch.setattr(stuck, "kill", lambda: None)
+    os.kill(stuck.pid, signal.SIGSTOP)
+    asking = [asyncio.create_task(code_of(child, within_s=0.3)) for _ in range(3)]
+    assert [await one for one in asking] == [ReadingCode.TIMED_OUT] * 3
+    while child._process is process:  # until the patience is over
+        assert await code_of(child, within_s=5) is ReadingCode.MOUNT_STUCK
+        await asyncio.sleep(0.02)
+    for _ in range(3):
+        codes = await asyncio.gather(*(code_of(child, within_s=5) for _ in range(3)))
+        assert codes == [ReadingCode.MOUNT_STUCK] * 3
+        assert child.pids == [stuck.pid]
+    os.kill(stuck.pid, signal.SIGKILL)
+    while await code_of(child, within_s=5) is ReadingCode.MOUNT_STUCK:
+        await asyncio.sleep(0.02)
+    assert child.pids != [stuck.pid]
+    assert len(child.pids) == 1
+    await child.close()
+
+
+async def test_a_child_that_dies_with_two_questions_answers_neither_and_the_next_one_is(pools: list[Path]) -> None:
+    child = MountChild(str(pools[0]), plain_folders=True, patience_s=5)
+    assert await code_of(child, within_s=5) is None
+    (dying,) = child.pids
+    os.kill(dying, signal.SIGSTOP)
+    asking = [asyncio.create_task(code_of(child, within_s=5)) for _ in range(2)]
+    await asyncio.sleep(0.1)
+    os.kill(dying, signal.SIGKILL)
+    codes = [await one for one in asking]
+    assert ReadingCode.OTHER in codes
+    assert None not in codes
+    assert await code_of(child, within_s=5) is None
+    await child.close()
+
+
+async def test_many_questions_at_once_are_answered_each_with_its_own_answer(pools: list[Path]) -> None:
+    prepare_pool(str(pools[0]), uid=os.getuid(), plain_folders=True)
+    child = MountChild(str(pools[0]), plain_folders=True, patience_s=5)
+    names = [f"{pools[0]}/{'disk' if number % 3 else f'none-{number}'}" for number in range(21)]
+    replies = await asyncio.gather(*(child.ask({"op": "read"}, name.encode(), within_s=5) for name in names))
+    assert [bool(reply.header["failed"]) for reply in replies] == [number % 3 == 0 for number in range(21)]
+    assert {why[1] for reply in replies for why in reply.header["failed"]} == {ReadingCode.MISSING}
+    assert [reply.header["id"] for reply in replies] == [*range(1, 22)]
+    assert len(child.pids) == 1
     await child.close()
 
 

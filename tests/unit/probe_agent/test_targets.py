@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe_agent.targets import sort_targets
+from probe_agent.targets import Sorted, sort_targets
 from shared.enums import ReadingCode
 
 ROOTS = ["/mnt/pool/inner", "/mnt/pool", "/mnt/other"]
@@ -77,4 +77,17 @@ def test_a_list_that_is_sorted_at_once_is_sorted_as_each_of_it(some: list[str], 
         slowly.by_root[root].remove(len(targets))
         if not slowly.by_root[root]:
             del slowly.by_root[root]
-        assert sort_targets(targets, ROOTS) == slowly
+        assert one_by_one(sort_targets(targets, ROOTS), targets) == slowly
+
+
+def one_by_one(result: Sorted, targets: list[str]) -> Sorted:
+    """The same without the short cut for one root."""
+    if result.all_below is None:
+        return result
+    assert (result.by_root, result.refused) == ({}, {})
+    return Sorted(by_root={result.all_below: list(range(len(targets)))})
+
+
+def test_the_disks_of_one_pool_are_sorted_at_once() -> None:
+    assert sort_targets(["/mnt/pool/a", "/mnt/pool/b/c"], [*ROOTS[1:]]).all_below == "/mnt/pool"
+    assert sort_targets(["/mnt/pool/a"], ROOTS).all_below is None, "a deeper root may hold one of them"
