@@ -128,6 +128,10 @@ def test_a_stop_reaches_the_supervisor_alone_and_leaves_time_to_withdraw() -> No
     assert 3 < int(settings["TimeoutStopSec"][0]) < 20 - 3, "longer than withdrawing, shorter than a silence"
 
 
+def test_a_stuck_process_does_not_keep_the_agent_away_for_long() -> None:
+    assert 4 < int(unit(SERVE)["TimeoutStopSec"][0]) < 10, "longer than its own end, shorter than a suspicion"
+
+
 def test_the_heartbeat_goes_before_everything_else_on_a_busy_host() -> None:
     heartbeat, serve = unit(HEARTBEAT), unit(SERVE)
     assert int(heartbeat["CPUWeight"][0]) > int(serve["CPUWeight"][0]) > 100

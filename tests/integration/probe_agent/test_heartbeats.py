@@ -10,7 +10,16 @@ import pytest
 from probe_agent.records import FOLDER, RECORD_SIZE, WITHDRAWN
 from shared.enums import ReadingCode, ReadingStatus
 from shared.protocol import HeartbeatSight
-from tests.fixtures.agents import AgentFactory, AgentProcess, child_for, children_of, eventually, is_alive, offspring_of
+from tests.fixtures.agents import (
+    REPOSITORY,
+    AgentFactory,
+    AgentProcess,
+    child_for,
+    children_of,
+    eventually,
+    is_alive,
+    offspring_of,
+)
 
 
 @pytest.fixture
@@ -190,3 +199,38 @@ def test_a_pool_that_is_not_prepared_is_said_and_then_served(agents: AgentFactor
     (pool / FOLDER).mkdir()
     eventually((pool / FOLDER / agent.host_id).exists)
     assert agent.log.count("no heartbeat on") == 1
+
+
+JUMPING = """
+import itertools, os, time
+real, read, hour = time.time_ns, time.clock_gettime, itertools.cycle((-3_600_000_000_000, 3_600_000_000_000))
+time.time_ns = lambda: real() + next(hour)
+time.time = lambda: time.time_ns() / 1e9
+time.clock_gettime = lambda clock: time.time() if clock == time.CLOCK_REALTIME else read(clock)
+open(os.environ["HOSTFENCE_AGENT_LAB_BOOT_ID"] + ".jumps", "w").close()
+"""
+"""Python reads it at its start, in every process of the agent."""
+
+
+def test_a_clock_that_jumps_an_hour_between_any_two_looks_at_it_changes_nothing(
+    agents: AgentFactory, pool: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(JUMPING)
+    (pool / "disk").touch()
+    jumping = ("env", f"PYTHONPATH={tmp_path}{os.pathsep}{REPOSITORY}")
+    writer, witness = (agents(name, pools=[pool], launcher=jumping).start() for name in ("a", "b"))
+    assert all((agent.folder / "boot_id.jumps").exists() for agent in (writer, witness))
+    eventually(lambda: moved_lately(witness, writer))
+    for _ in range(20):
+        answer = witness.probe([pool / "disk"], pool_roots=[str(pool)], subject_host_id=writer.host_id, deadline_s=2)
+        (sight,) = answer.pools
+        for seen in (sight.own, sight.others[writer.host_id]):
+            assert seen is not None
+            assert (seen.status, seen.disputed, seen.withdrawn) == (ReadingStatus.OK, False, False)
+            assert (seen.moved_age_s or 0.0) < 3.0
+            assert (seen.sampled_age_s or 0.0) < 3.0
+            assert seen.watched_for_s < 60.0
+        assert answer.readings[0].status is ReadingStatus.OK
+        assert max(answer.took_s, answer.readings[0].took_s) < 2.0
+    writer.kill_heartbeat()
+    eventually(lambda: 1.0 < (see(witness, writer).moved_age_s or 0.0) < 30.0)

@@ -329,6 +329,37 @@ class TestWriting:
         storage.obey()
         eventually(lambda: moving(agent))
 
+    def test_a_slow_pool_beats_slowly_and_slows_no_other_one_down(
+        self, agents: AgentFactory, obedient: ObedientFactory, pool: Path
+    ) -> None:
+        storage = obedient("slow")
+        for folder in (storage.backing, pool):
+            (folder / "disk").touch()
+        agent = agents("b", pools=[storage.mount_point, pool])
+        agent.start()
+        eventually(lambda: all(p.own and p.own.moved_age_s is not None for p in agent.watch().pools))
+        storage.slow(0.25)
+        began, before = time.monotonic(), agent.record(pool).counter
+        slow = [agent.record(storage.backing).counter]
+        while len(slow) < 4:
+            sight, quick = agent.watch().pools
+            assert quick.own is not None
+            assert quick.own.moved_age_s is not None
+            assert quick.own.moved_age_s < 2.0
+            assert sight.code in {None, ReadingCode.TIMED_OUT, ReadingCode.MOUNT_STUCK}
+            if (counter := agent.record(storage.backing).counter) != slow[-1]:
+                slow.append(counter)
+            assert time.monotonic() - began < 30.0
+        assert time.monotonic() - began > 3 * 0.25, "it is slow"
+        assert agent.record(pool).counter > before + len(slow), "and the other one is not"
+        late = eventually(lambda: [r for r in [probed(agent, storage.mount_point / "disk", deadline_s=9)] if r.how])
+        assert late[0].took_s > 0.2
+        assert probed(agent, storage.mount_point / "disk", deadline_s=0.3).code in {
+            ReadingCode.TIMED_OUT,
+            ReadingCode.MOUNT_STUCK,
+        }
+        assert probed(agent, pool / "disk").code is None
+
 
 class TestSwapping:
     """Someone on the pool exchanges a folder, or a disk, for a link to elsewhere while it is being looked at."""
