@@ -12,12 +12,14 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from importlib.metadata import version
+from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from controller import descriptors, logs
-from controller.app import Deps, create_app
+from controller.app import Deps, WebOptions, create_app
 from controller.bootstrap import House, build
 from controller.config import Config, ConfigError, encryption_key, load_config
 from controller.db import migrate
@@ -100,23 +102,36 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             explainer=Explainer(house.world),
             sights=house.world.sights,
             version=version("hostfence"),
-        )
+        ),
+        WebOptions(public_url=str(config.public_url or ""), frame_ancestors=config.frame_ancestors),
     )
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=SHUTDOWN_S)
     )
+
     # uvicorn raises the signal that ended it once more, for the handler it found: by default the process would end
     # there, and the engine's steps with it.
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, server.handle_exit)
     await house.supervisor.start()
-    _say(f"hostfence controller listening on {base}, API documentation at {base}/docs")
+    _say(f"hostfence controller listening on {base}, web pages at {base}/ui/, API documentation at {base}/docs")
     try:
         await server.serve(sockets=[listening])
     finally:
         for asked in (signal.SIGTERM, signal.SIGINT):
             signal.signal(asked, signal.SIG_DFL)  # asked again it ends at once, which is safe at any instant
         await house.supervisor.stop()
+
+
+class _Server(uvicorn.Server):
+    """Ends the pages' streams first: the server waits for every answer, and they never end by themselves."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # type: ignore[explicit-override]  # from 3.12
+        """Asked to end."""
+        app = self.config.app
+        assert isinstance(app, FastAPI)  # noqa: S101 - it was given
+        app.state.pages.state.live.close()
+        super().handle_exit(sig, frame)
 
 
 async def _upgrade(_given: argparse.Namespace, config: Config) -> None:

@@ -4,12 +4,17 @@ from fastapi import FastAPI
 
 from controller.api.deps import Deps
 from controller.api.v1 import OPENAPI_URL, add_api
+from controller.web.application import add_web
+from controller.web.deps import WebDeps, WebOptions
 
-__all__ = ["Deps", "create_app"]
+__all__ = ["Deps", "WebOptions", "create_app"]
 
 
-def create_app(deps: Deps) -> FastAPI:
-    """The application: REST interface, its description, ``/healthz``; ``deps.lifespan`` runs around it."""
+def create_app(deps: Deps, options: WebOptions | None = None) -> FastAPI:
+    """The application: REST interface, its description, ``/healthz``, and the pages; ``deps.lifespan`` runs around it.
+
+    ``app.state.pages.state.live`` must be closed when the process is asked to end: its streams never end by themselves.
+    """
     app = FastAPI(
         title="hostfence",
         version=deps.version,
@@ -21,4 +26,17 @@ def create_app(deps: Deps) -> FastAPI:
         redirect_slashes=False,
     )
     add_api(app, deps)
+    app.state.pages = add_web(
+        app,
+        WebDeps(
+            store=deps.store,
+            clock=deps.clock,
+            operations=deps.operations,
+            device_rules=deps.device_rules,
+            explainer=deps.explainer,
+            version=deps.version,
+            sights=deps.sights,
+            options=options or WebOptions(),
+        ),
+    )
     return app

@@ -7,6 +7,7 @@ import base64
 import binascii
 import difflib
 import os
+import re
 import secrets
 import shlex
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ KEY_FILE = "encryption.key"
 
 _SECRET = frozenset({"database_url", "encryption_key", "cloudstack_api_key", "cloudstack_secret_key"})
 _OTHER_PROGRAMS = ("HOSTFENCE_AGENT_", "HOSTFENCE_TEST_", "HOSTFENCE_DEMO_")
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+"""Scheme, host and port: it goes into a header as it is."""
 _KEY_REMEDY = (
     "give 32 bytes in URL-safe base64, for example from: "
     "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
@@ -32,6 +35,8 @@ _REMEDY = {
     "listen_host": "give an address of this machine, for example 127.0.0.1 or 0.0.0.0",
     "listen_port": "give a port number from 1 to 65535",
     "public_url": "write the address under which people reach the web pages, for example https://fencing.example.org",
+    "frame_ancestors": "list the origins whose pages may show hostfence in a frame, separated by commas, for example "
+    "https://cloud.example.org",
     "exec_allowed": "list absolute paths of programs, separated by commas",
     "standalone_quarantine": "write the command with the absolute path of its program",
     "standalone_unquarantine": "write the command with the absolute path of its program",
@@ -71,7 +76,9 @@ class Config(BaseSettings):
     listen_host: str = "127.0.0.1"
     listen_port: int = Field(default=8440, ge=1, le=65535)
     public_url: AnyHttpUrl | None = None
-    """For links in notifications; without it they carry none."""
+    """For links in notifications; without it they carry none. With https cookies are for https alone."""
+    frame_ancestors: Annotated[tuple[str, ...], NoDecode] = ()
+    """Whose pages (CloudStack's UI) may show hostfence's embedded ones in a frame; without it nobody's."""
     exec_allowed: Annotated[tuple[Path, ...], NoDecode] = ()
     """The programs that the ``exec`` power driver may run. Here and not in the database, so that whoever can change
     settings still cannot run any program on this machine."""
@@ -113,10 +120,18 @@ class Config(BaseSettings):
             raise ValueError("it is not a key")
         return key
 
-    @field_validator("exec_allowed", mode="before")
+    @field_validator("frame_ancestors", "exec_allowed", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("frame_ancestors")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin} is not an origin such as https://cloud.example.org")
+        return origins
 
     @field_validator("standalone_quarantine", "standalone_unquarantine", "standalone_release", mode="before")
     @classmethod

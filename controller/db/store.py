@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from controller.db.store_pages import PagesTx
 from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
 from controller.domain.incident import Incident, IncidentBrief
@@ -90,7 +91,7 @@ class Clock(Protocol):
         ...
 
 
-class Tx(Protocol):
+class Tx(PagesTx, Protocol):
     """One open transaction."""
 
     # -- incidents

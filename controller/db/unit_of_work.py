@@ -14,8 +14,10 @@ from controller.db.repositories.enrolment import EnrolmentRepository
 from controller.db.repositories.incidents import IncidentRepository
 from controller.db.repositories.inventory import InventoryRepository
 from controller.db.repositories.machines import MachineRepository
+from controller.db.repositories.marks import MarksRepository
 from controller.db.repositories.outbox import OutboxRepository
 from controller.db.repositories.settings import SettingRepository
+from controller.db.repositories.sign_in import SignInRepository
 from controller.db.secrecy import Vault
 from controller.db.session import Session
 from controller.db.store import Store
@@ -31,6 +33,8 @@ class PostgresTx(
     AccessRepository,
     EnrolmentRepository,
     CloudRepository,
+    SignInRepository,
+    MarksRepository,
 ):
     """One open transaction; see :class:`controller.db.store.Tx`."""
 

@@ -31,6 +31,10 @@ class Policies:
         """What holds for a cluster, before what its hosts change."""
         return self._resolve(cluster_id, None)
 
+    def of_everything(self) -> Policy:
+        """What holds at global level."""
+        return self._resolve(None, None)
+
     def reached_from(self, level: Level, owner_id: str) -> Iterator[tuple[str, Policy]]:
         """(where, policy) of all that a setting of this owner reaches; hosts only if they have own settings."""
         if level is Level.GLOBAL:

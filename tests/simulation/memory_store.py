@@ -14,10 +14,11 @@ from controller.db.store import Store, StoreError, StoreUnavailable, Tx
 from tests.simulation.memory_incidents import IncidentTx
 from tests.simulation.memory_inventory import InventoryTx
 from tests.simulation.memory_outbox import OutboxTx
+from tests.simulation.memory_pages import PagesTx
 from tests.simulation.memory_tables import Tables
 
 
-class MemoryTx(IncidentTx, InventoryTx, OutboxTx, Tx):
+class MemoryTx(IncidentTx, InventoryTx, OutboxTx, PagesTx, Tx):
     """One open transaction on a :class:`MemoryStore`."""
 
 

@@ -32,6 +32,7 @@ from controller.domain.model import (
     SettingRow,
     Vm,
 )
+from controller.domain.sign_in import Session, User
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -71,6 +72,8 @@ class Tables:
     deliveries_waiting: dict[str, None] = field(default_factory=dict)
     tokens: dict[str, ApiToken] = field(default_factory=dict)
     audit: dict[str, AuditRow] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
     authority: dict[int, Authority] = field(default_factory=dict)
     """At most one."""
     join_tokens: dict[str, JoinToken] = field(default_factory=dict)

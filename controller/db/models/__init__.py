@@ -9,6 +9,7 @@ from controller.db.models.incidents import Events, Incidents, Rounds
 from controller.db.models.inventory import Clusters, Disks, Healths, Hosts, Pools, Vms
 from controller.db.models.outbox import Deliveries, Notices
 from controller.db.models.settings import Pauses, Settings
+from controller.db.models.sign_in import Sessions, Users
 
 __all__ = [
     "ApiTokens",
@@ -33,7 +34,9 @@ __all__ = [
     "Pauses",
     "Pools",
     "Rounds",
+    "Sessions",
     "Settings",
     "TimeBase",
+    "Users",
     "Vms",
 ]

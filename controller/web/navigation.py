@@ -1,0 +1,27 @@
+"""The pages that stand in the navigation, in order. A page names its section when it is rendered."""
+
+from dataclasses import dataclass
+
+from controller.domain.model import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """``name`` is what a page calls its section; ``roles`` may see it."""
+
+    name: str
+    label: str
+    path: str
+    icon: str
+    roles: frozenset[Role] = frozenset(Role)
+
+
+SECTIONS = (
+    Section(name="overview", label="Overview", path="/", icon="grid"),
+    Section(name="incidents", label="Incidents", path="/incidents", icon="alert"),
+)
+
+
+def sections_for(role: Role) -> tuple[Section, ...]:
+    """Those that somebody of this role may see."""
+    return tuple(section for section in SECTIONS if role in section.roles)
