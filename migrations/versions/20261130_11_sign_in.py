@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_11_sign_in"
-down_revision = "20261124_10_cloud_report"
+down_revision = "20261125_11_device_turns"
 branch_labels = None
 depends_on = None
 

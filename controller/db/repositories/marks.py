@@ -56,7 +56,7 @@ _DELIVERIES = _marks(Marked.DELIVERY, Deliveries, Deliveries.id, incident=Notice
 )
 _PAUSES = _marks(Marked.PAUSE, Pauses, Pauses.id, host=Pauses.host_id, cluster=Pauses.cluster_id)
 _CLUSTERS = _marks(Marked.CLUSTER, Clusters, Clusters.id, cluster=Clusters.id)
-_HOSTS: Select[Any] = select(
+_HOSTS: Any = select(
     literal(Marked.HOSTS.value, String).label("kind"),
     Hosts.cluster_id.label("id"),
     # One number for all of a cluster's: a thousand rows a second are more than a look may cost.

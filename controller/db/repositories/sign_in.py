@@ -35,7 +35,7 @@ class SignInRepository(Repository):
 
     async def save_user(self, user: User) -> None:
         """See the port."""
-        await self._session.run(USERS.upsert(user))
+        await self._session.run(USERS.upserting, USERS.values(user))
 
     async def token(self, token_id: str) -> ApiToken | None:
         """See the port."""
@@ -44,7 +44,7 @@ class SignInRepository(Repository):
 
     async def add_session(self, session: Session) -> None:
         """See the port."""
-        await self._session.run(SESSIONS.insert(session))
+        await self._session.run(SESSIONS.inserting, SESSIONS.values(session))
 
     async def session_by_digest(self, digest: str) -> Session | None:
         """See the port."""
