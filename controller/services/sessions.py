@@ -51,6 +51,11 @@ class SignedIn:
     role: Role
 
     @property
+    def acts(self) -> bool:
+        """May act on incidents, power and pauses."""
+        return self.role in (Role.OPERATOR, Role.ADMIN)
+
+    @property
     def is_user(self) -> bool:
         """False for a session that a token opened."""
         return self.session.user_id is not None

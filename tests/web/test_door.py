@@ -71,7 +71,7 @@ async def test_guessing_is_slowed_down(site: Site, client: httpx.AsyncClient) ->
         right = {"name": "admin", "password": PASSWORD}
         answer = await client.post("/ui/sign-in", data=right, headers=OURS)
         assert answer.status_code == 429
-        assert int(answer.headers["retry-after"]) > 50
+        assert 0 < int(answer.headers["retry-after"]) <= 60
         await signed_in(client, site)  # a token gets in all the same
     finally:
         site.pages.state.sign_in_limits.forget()

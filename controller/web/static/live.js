@@ -148,5 +148,10 @@ function announce() {
 announce();
 document.addEventListener("htmx:afterSwap", announce);
 
+// What a page fetches by itself keeps no session from ending as idle.
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.elt.matches("[data-live]")) event.detail.headers["X-Background"] = "1";
+});
+
 if (elements().length === 0) show("still", "Not a live page");
 open();

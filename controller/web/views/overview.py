@@ -48,6 +48,7 @@ class HostTile:
 class PauseLine:
     """One pause that holds. ``where``: everywhere, or the cluster's or host's name."""
 
+    id: str
     where: str
     reason: str
     by: str
@@ -190,7 +191,7 @@ def _pause(pause: Pause, glance: Glance, names: Mapping[str, str]) -> PauseLine:
         Level.CLUSTER: f"cluster {clusters.get(pause.owner_id, pause.owner_id)}",
         Level.HOST: f"host {names.get(pause.owner_id, pause.owner_id)}",
     }[pause.level]
-    return PauseLine(where=where, reason=_said(pause), by=pause.by, until=pause.until)
+    return PauseLine(id=pause.id, where=where, reason=_said(pause), by=pause.by, until=pause.until)
 
 
 def _said(pause: Pause) -> str:

@@ -11,6 +11,7 @@ from controller.domain.model import Host, Level, Severity
 from controller.domain.policy import Mode, Policy
 from controller.domain.reasons import Reason
 from controller.domain.safeguards import SYSTEM
+from controller.domain.watch import Seen
 from controller.services.at_a_glance import Cap, ClusterNow, Glance
 from controller.services.sights import Sight, Sights
 from controller.web.foresight import NOTHING, Foreseen
@@ -21,8 +22,6 @@ from controller.web.views.overview import Overview, overview
 from shared.enums import Reach
 from tests.fixtures import builders as a
 from tests.fixtures.builders import T0, at
-
-from controller.domain.watch import Seen  # isort: skip
 
 CAP = Cap(used=1, most=3, window=timedelta(hours=1))
 
