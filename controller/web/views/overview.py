@@ -20,6 +20,7 @@ from controller.web.views.incidents import IncidentLine, incident_line
 from controller.web.views.look import MODES, READINESS, Look
 
 CAUSES_SHOWN = 4
+_SHOWN_AS_STATE = frozenset({Reason.MAINTENANCE.value, Reason.EXCLUDED.value})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +173,9 @@ class _Causes:
 
     def of_host(self, host_id: str) -> tuple[str, ...]:
         line = self._lines.get(host_id)
-        return () if line is None else tuple(code for code in line.codes if code in self._stands)
+        return (
+            () if line is None else tuple(code for code in line.codes if code in self._stands.keys() - _SHOWN_AS_STATE)
+        )
 
     def worst(self, codes: tuple[str, ...]) -> Readiness:
         return min((self._stands[code] for code in codes), key=WORST_FIRST.index)
