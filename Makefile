@@ -43,7 +43,6 @@ test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision 
 	@echo "--- simulation: random schedules, then some on PostgreSQL"
 	$(BIN)/python -m tests.simulation --runs 2000 --seed 1
 	$(BIN)/python -m tests.simulation --runs 200 --seed 2 --store postgres
-	@if [ -n "$(CI)" ]; then scripts/test-other-pythons; fi
 
 .PHONY: check
 check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
