@@ -27,6 +27,35 @@ class Scope:
     ref: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How many hosts a scope has, and for how many of them another level below it says something else, by field."""
+
+    hosts: int
+    own: Mapping[str, int]
+
+
+async def reach_of(store: Store, scope: Scope) -> Reach:
+    """Whom a change at this scope would reach. Retired hosts do not count."""
+    async with store.transaction() as tx:
+        owner_id = await owner_id_of(tx, scope.level, scope.ref)
+        rows = await tx.setting_rows()
+        hosts = [host for host in await tx.hosts() if not host.retired]
+    below = [host for host in hosts if scope.level is Level.GLOBAL or owner_id in (host.id, host.cluster_id)]
+    written = {
+        level: {(row.owner_id, row.field) for row in rows if row.level is level}
+        for level in (Level.CLUSTER, Level.HOST)
+    }
+    own: dict[str, int] = {}
+    for name in CATALOGUE:
+        own[name] = sum(
+            (scope.level is not Level.HOST and (host.id, name) in written[Level.HOST])
+            or (scope.level is Level.GLOBAL and (host.cluster_id, name) in written[Level.CLUSTER])
+            for host in below
+        )
+    return Reach(hosts=len(below), own={name: number for name, number in own.items() if number})
+
+
 async def written_settings(store: Store, scope: Scope) -> dict[str, Any]:
     """What is written at exactly this scope; secrets only say whether they are set."""
     async with store.transaction() as tx:

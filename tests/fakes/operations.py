@@ -1,21 +1,35 @@
-"""Stands in for the engine where only the API is tested: refuses everything, and notes what it was asked."""
+"""Stands in for the engine where only the API or the pages are tested: refuses everything but a Test of a device whose
+answer the test has put there, and notes what it was asked."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
 from controller.domain.incident import Incident, Source
 from controller.domain.model import Attempt, Health
-from controller.domain.power import PowerAction, PowerReading
+from controller.domain.power import Accepted, PowerAction, PowerCode, PowerReading, PowerState
 from controller.domain.reasons import Reason
 from controller.services.errors import Refused
 from controller.services.operations import ReportResult
+from tests.fixtures import builders as a
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeDevice:
+    """What a host's device answers to Test, and how it says its power is."""
+
+    accepted: Accepted = Accepted.YES
+    code: PowerCode = PowerCode.NONE
+    said: str = ""
+    state: PowerState = PowerState.ON
 
 
 class RefusingOperations:
-    """Implements :class:`controller.services.operations.Operations`. Claims no success."""
+    """Implements :class:`controller.services.operations.Operations`. Claims no power change."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[object, ...]] = []
+        self.devices: dict[str, FakeDevice] = {}
 
     async def report_disconnect(
         self, host_id: str, *, at: datetime | None, source: Source, actor: str, note: str
@@ -41,10 +55,16 @@ class RefusingOperations:
     async def power(
         self, host_id: str, *, action: PowerAction, reason: str, actor: str, force: bool, device: int = 1
     ) -> Attempt:
-        self._refuse("power", host_id, action, reason, actor, force, device)
+        known = self.devices.get(host_id)
+        if known is None or action is not PowerAction.TEST:
+            self._refuse("power", host_id, action, reason, actor, force, device)
+        return a.attempt("test", action=action, accepted=known.accepted, code=known.code, said=known.said)
 
     async def power_status(self, host_id: str, *, device: int = 1) -> PowerReading:
-        self._refuse("power_status", host_id, device)
+        known = self.devices.get(host_id)
+        if known is None:
+            self._refuse("power_status", host_id, device)
+        return PowerReading(state=known.state, said=known.said)
 
     async def rearm(self, host_id: str, *, reason: str, actor: str) -> Health:
         self._refuse("rearm", host_id, reason, actor)

@@ -56,6 +56,7 @@ class Site:
         async with self.store._engine.begin() as connection:
             await connection.exec_driver_sql(f"TRUNCATE {', '.join(names)} CASCADE")
         self.sights.known = {}
+        self.operations.devices.clear()
         self.sights.polled = False
         self.pages.state.foresight.forget()
 

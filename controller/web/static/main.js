@@ -5,3 +5,4 @@ import "./dialog.js";
 import "./filter.js";
 import "./problems.js";
 import "./live.js";
+import "./settings.js";
