@@ -74,9 +74,7 @@ def run(writer: Writer, interval_s: float) -> None:
 
 
 def work(task: Task, *, parent_pid: int) -> None:
-    """Be a writer's process."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Be a writer's process. SIGTERM and SIGINT are blocked, as they are in the parent."""
     die_with_parent(parent_pid)
     carry_name(Kind.WRITER, task.root, parent_pid)
     record = Record(

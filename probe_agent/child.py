@@ -75,8 +75,7 @@ def serve(server: Server, source: IO[bytes], sink: IO[bytes]) -> None:
 
 
 def look(root: str, end: int, *, parent_pid: int, plain_folders: bool) -> None:
-    """Run as a fork: say the process's number first, then answer on ``end``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Run as a fork of a process that ignores SIGINT: say the process's number first, then answer on ``end``."""
     die_with_parent(parent_pid)
     carry_name(Kind.LOOKER, root, parent_pid)
     source, sink = os.fdopen(end, "rb"), os.fdopen(os.dup(end), "wb")

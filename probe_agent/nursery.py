@@ -90,5 +90,4 @@ def _work(orders: socket.socket, other_end: socket.socket, service_pid: int) -> 
 def _look(orders: socket.socket, end: int, nursery_pid: int, root: str, *, plain_folders: bool) -> None:
     """Be a looker's process."""
     orders.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     child.look(root, end, parent_pid=nursery_pid, plain_folders=plain_folders)

@@ -1,9 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from probe_agent.__main__ import main
-from probe_agent.config import ConfigError, TlsFiles, load
+from probe_agent.config import _PARSERS, AgentConfig, ConfigError, TlsFiles, load
+from shared.enums import ReadingCode
 
 HOST = "6f0f3c9e-57a7-4b3e-9d1a-0c9a52f3b111"
 TOKEN = "0123456789abcdef"
@@ -95,3 +97,21 @@ def test_a_config_file_that_is_none_is_one_line(tmp_path: Path, capsys: pytest.C
     assert main(["--config", str(file), "serve"]) == 78
     assert "line 1" in capsys.readouterr().err
     assert main(["--config", str(tmp_path / "none"), "serve"]) == 78
+
+
+DOCUMENTED = (Path(__file__).parents[3] / "docs" / "agent.md").read_text()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = [row.split(" | ") for row in DOCUMENTED.splitlines() if row.startswith("| `HOSTFENCE_AGENT_")]
+    defaults = {name: row[-1] for row in rows for name in re.findall(r"`HOSTFENCE_AGENT_(\w+)`", row[0])}
+    assert set(defaults) == set(_PARSERS)
+    made = AgentConfig()
+    for name in ("LISTEN", "PORT", "HEARTBEAT_INTERVAL", "SAMPLE_INTERVAL", "PATIENCE", "UID", "ALLOWED_ROOTS"):
+        value = getattr(made, name.lower())
+        text = ",".join(value) if isinstance(value, tuple) else f"{value:g}" if isinstance(value, float) else str(value)
+        assert defaults[name] == f"`{text}` |", name
+
+
+def test_every_code_of_a_look_that_told_nothing_is_documented() -> None:
+    assert {code for code in ReadingCode if f"| `{code}` |" in DOCUMENTED} == set(ReadingCode)
