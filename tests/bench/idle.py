@@ -19,11 +19,16 @@ _NEIGHBORS_BEAT_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """``proportional_mb`` counts a page that several share once; ``resident_mb`` counts it for each."""
+    """``proportional_mb`` counts a page that several share once; ``resident_mb`` counts it for each.
+
+    ``own_mb``: of the former what is no file. The rest are the interpreter and libraries, of which other programs that
+    use them too take their share.
+    """
 
     processes: int
     resident_mb: float
     proportional_mb: float
+    own_mb: float
     cpu: float
     """Share of one core."""
 
@@ -47,15 +52,16 @@ def idle(folder: Path, *, seconds: float) -> Idle:
             shares = {name: (sum(map(_cpu_s, pids)) - before[name]) / passed for name, pids in groups.items()}
             pids = [pid for group in groups.values() for pid in group]
             for name, group in groups.items():
-                own, part = (sum(_memory_mb(pid, kind) for pid in group) for kind in ("Rss", "Pss"))
+                whole, part, own = (sum(_memory_mb(pid, kind) for pid in group) for kind in ("Rss", "Pss", "Pss_Anon"))
                 say(
-                    f"idle, {name} ({len(group)}): {own:.1f} MB resident, {part:.1f} MB with shared pages once,"
-                    f" {shares[name]:.2%} of a core"
+                    f"idle, {name} ({len(group)}): {whole:.1f} MB resident, {part:.1f} MB with shared pages once"
+                    f" ({own:.1f} of it its own), {shares[name]:.2%} of a core"
                 )
             used = Idle(
                 processes=len(pids),
                 resident_mb=sum(_memory_mb(pid, "Rss") for pid in pids),
                 proportional_mb=sum(_memory_mb(pid, "Pss") for pid in pids),
+                own_mb=sum(_memory_mb(pid, "Pss_Anon") for pid in pids),
                 cpu=sum(shares.values()),
             )
     finally:

@@ -171,8 +171,8 @@ def _verdict(times: Sequence[Times], grown_mb: float, used: Idle) -> bool:
         f"probe: 1,000 files {bare:.1f} x the bare loop (aim <= {BARE_AIM:.0f}); at worst {slower:.2f} x the pipeline"
         f" (aim < 1); a file at 10,000 / at 1,000 {growth:.2f} (aim <= {LINEAR_AIM}); memory {grown_mb:+.1f} MB (aim <="
         f" {FLAT_AIM_MB:.0f}); idle, {used.processes} processes: {used.proportional_mb:.0f} MB, shared pages once (aim"
-        f" < {IDLE_AIM_MB:.0f}; each on its own {used.resident_mb:.0f}), {used.cpu:.2%} of a core (aim <"
-        f" {IDLE_AIM_CPU:.1%})"
+        f" < {IDLE_AIM_MB:.0f}; {used.own_mb:.0f} of it memory of their own; each on its own {used.resident_mb:.0f}),"
+        f" {used.cpu:.2%} of a core (aim < {IDLE_AIM_CPU:.1%})"
     )
     return (
         bare <= BARE_AIM
