@@ -13,6 +13,10 @@ STEADY = "controller/domain/steady.py"
 TALLY = "controller/domain/tally.py"
 SQL_CLOCK = "controller/db/clock.py"
 TRACKER = "probe_agent/tracker.py"
+MOUNTS = "probe_agent/mounts.py"
+POOLS = "probe_agent/pools.py"
+FILE_PROBE = "probe_agent/probes/file.py"
+AGENTS_CLOCK = "probe_agent/clock.py"
 
 LAST_LOOK = "if back or judgement.verdict is not Verdict.DEAD:\n            await _not_dead"
 LAST_LOOK_IGNORED = LAST_LOOK.replace("back or judgement.verdict is not Verdict.DEAD", "back")
@@ -299,5 +303,33 @@ MUTATIONS = (
         "a heartbeat that stopped while a pool hung for an hour passes for one seen moving just now",
         (Change(TRACKER, "sample.at if sample.at - before.at <= gap_s else before.at", "sample.at"),),
         Tests(("tests/unit/probe_agent/test_tracker.py", "tests/unit/probe_agent/test_recollection.py")),
+    ),
+    Mutation(
+        "a-mount-that-answers-from-memory-is-read",
+        3,
+        "a softerr mount's old mtime is silence while its server is gone",
+        (Change(MOUNTS, '("softerr", "softreval")', "()"),),
+        Tests(("tests/unit/probe_agent/test_small_parts.py",)),
+    ),
+    Mutation(
+        "another-mount-than-the-one-meant",
+        3,
+        "what was unmounted or mounted over between the look at the table and the opening is taken for the pool",
+        (Change(POOLS, "            _refuse_another(_mount_id(fd), mounts)\n", "            pass\n"),),
+        Tests(("tests/unit/probe_agent/test_safe_paths.py",)),
+    ),
+    Mutation(
+        "a-look-that-came-late-is-in-time",
+        3,
+        "an answer that storage gave after the deadline counts as a reading of this round",
+        (Change(FILE_PROBE, "            if ended > until_ns:\n", "            if False:\n"),),
+        Tests(("tests/integration/probe_agent/test_real_mounts.py::TestHanging",)),
+    ),
+    Mutation(
+        "an-agents-clock-that-can-be-set",
+        12,
+        "a step of a witness's clock makes a living heartbeat old",
+        (Change(AGENTS_CLOCK, "time.clock_gettime(time.CLOCK_BOOTTIME)", "time.time()  # noqa: TID251"),),
+        Tests(("tests/integration/probe_agent/test_heartbeats.py",)),
     ),
 )
