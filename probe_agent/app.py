@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from probe_agent.boot import read_boot_id
 from probe_agent.config import AgentConfig
+from probe_agent.connections import ACCEPTED_AT_ONCE, Connection
 from probe_agent.errors import AgentError
 from probe_agent.nursery import Nursery
 from probe_agent.recollection import Recollection
@@ -77,6 +78,8 @@ def run(config: AgentConfig, nursery: Nursery) -> None:
         make_app(config, trust, nursery),
         host=config.listen,
         port=config.port,
+        http=Connection,
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",
         access_log=False,
         log_config=None,
