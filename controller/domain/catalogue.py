@@ -178,7 +178,7 @@ _SETTINGS = (
     _text("ipmi.action_reboot", "exec driver: what the action is called that resets"),
     _text("ipmi.action_blink", "exec driver: what the action is called that lights the LED"),
     _text("ipmi.action_blink_off", "exec driver: what the action is called that puts the LED out again"),
-    _text("ipmi.action_test", "exec driver: what the action is called that only tries a device without a state"),
+    _text("ipmi.action_test", "exec driver: what Test runs before it reads the state; changes nothing"),
     _text("ipmi.action_status", "exec driver: what the action is called that reads the power state"),
     _text(
         "ipmi.syntax",

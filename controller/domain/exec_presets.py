@@ -47,6 +47,13 @@ IPMI_AGENTS = frozenset(
 )
 """One program under several names. It hands the password to ipmitool in its command line."""
 
+AGENTS_SHOWING_PASSWORD = IPMI_AGENTS | {
+    *("fence_apc_snmp", "fence_cisco_mds", "fence_eaton_snmp", "fence_emerson", "fence_ibmblade", "fence_ifmib"),
+    *("fence_intelmodular", "fence_ipdu", "fence_lindypdu", "fence_tripplite_snmp", "fence_vmware"),
+}
+"""Agents that run another program (ipmitool, net-snmp's, VMware's) with the password, or the community, in its command
+line. Others of that kind are known by their metadata: :attr:`controller.domain.fence_agents.Agent.shows_password`."""
+
 ACTION_SETTINGS: Mapping[str, PowerAction] = {
     "action_stop": PowerAction.OFF,
     "action_start": PowerAction.ON,
@@ -152,7 +159,7 @@ class ExecCommand:
     def shows_password(self) -> bool:
         """Whether the password gets into a command line, where every local user can read it (rule 7)."""
         if self.preset is Preset.FENCE_AGENT:
-            return self.program_name in IPMI_AGENTS
+            return self.program_name in AGENTS_SHOWING_PASSWORD
         return any("password" in parse_template(text).variables for text in self.templates)
 
     @property

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from controller.domain.exec_presets import (
     ACTION_SETTINGS,
+    IPMI_AGENTS,
     ExecCommand,
     Preset,
     SecretVia,
@@ -61,13 +62,19 @@ def password_in_argv(bmc: BmcSettings) -> SettingError | None:
     if not command.shows_password:
         return None
     if command.preset is Preset.FENCE_AGENT:
-        return SettingError(
-            "ipmi.exec",
-            command.program_name,
-            "it hands the password to ipmitool in a command line, where every local user can read it: set "
-            "ipmi.driver to ipmi, or ipmi.preset to ipmitool; or accept that with ipmi.unsafe_password_in_argv",
-        )
+        return agent_shows_password(command.program_name)
     return SettingError("ipmi.syntax", "$IPMI_PASSWORD", remedy)
+
+
+def agent_shows_password(name: str) -> SettingError:
+    """The refusal of a fence agent that hands the password on in a command line of its own."""
+    other = "set ipmi.driver to ipmi, or ipmi.preset to ipmitool" if name in IPMI_AGENTS else "name another agent"
+    return SettingError(
+        "ipmi.exec",
+        name,
+        "it hands the password to another program in a command line, where every local user can read it: "
+        f"{other}; or accept that with ipmi.unsafe_password_in_argv",
+    )
 
 
 def _program(command: ExecCommand, bmc: BmcSettings) -> SettingError | None:

@@ -27,6 +27,15 @@ _NAMES = {
     "password": ("password", "passwd"),
     "plug": ("plug", "port"),
 }
+_OF_PROGRAMS_WITH_PASSWORDS = frozenset({"lanplus", "snmp_version"})
+_PROGRAMS = frozenset({"exec", "runonfail", "runonwarn"})
+_DATA = frozenset({"api_path", "store_path"})
+_FILES = frozenset({"debug", "debug_file", "logfile"})
+_SSH_OPTIONS = frozenset(
+    {"ciphers", "connecttimeout", "hostkeyalgorithms", "kexalgorithms", "macs", "preferredauthentications"}
+    | {"pubkeyacceptedalgorithms", "pubkeyacceptedkeytypes", "stricthostkeychecking", "userknownhostsfile"}
+)
+"""Options of ssh that old devices need. Others run programs (``ProxyCommand``), or read files that do."""
 _RESERVED = frozenset({"action", "nodename", "option"} | {key for keys in _NAMES.values() for key in keys})
 
 
@@ -40,6 +49,11 @@ class Agent:
 
     actions: frozenset[str]
     parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def shows_password(self) -> bool:
+        """Whether it is one of those that run ipmitool or net-snmp's programs, password and all in the command line."""
+        return not _OF_PROGRAMS_WITH_PASSWORDS.isdisjoint(self.parameters)
 
     def key(self, variable: str) -> str:
         """What this agent calls an address, a user …; empty where it takes none."""
@@ -85,6 +99,8 @@ def agent_lines(agent: Agent, command: ExecCommand, values: Mapping[str, str], *
         key, equals, value = line.partition("=")
         if not equals or not key:
             raise TemplateError("write words such as lanplus=1; each becomes one line for the agent")
+        if fault := _reaches_too_far(key, value):
+            raise TemplateError(fault)
         lines[key] = value
     return tuple(f"{key}={value}" for key, value in lines.items())
 
@@ -108,9 +124,35 @@ def bad_line(agent: Agent, template: Template) -> str:
             return (
                 f"the agent has no parameter {key!r}; it has {', '.join(sorted(agent.parameters.keys() - _RESERVED))}"
             )
+        if fault := _reaches_too_far(key, value):
+            return fault
         if agent.parameters[key] == "boolean" and value.lower() not in _BOOLEANS:
             return f"{key} is a switch, and the agent ignores {value!r}; write 1 or 0"
     return ""
+
+
+def _reaches_too_far(key: str, value: str) -> str:
+    """Why an agent may not be told this by settings, or an empty string.
+
+    What may run is the controller's own configuration; no file is to be written with what an agent knows; and what is
+    not found is unknown, never off (rule 3).
+    """
+    plain = key.replace("-", "_")
+    if plain not in _DATA and (plain in _PROGRAMS or plain.endswith(("_path", "_script"))):
+        return f"{key} names a program for the agent to run, which is not for settings to say; leave it out"
+    if plain == "missing_as_off":
+        return f"{key} takes a machine that the device can't find for one without power; leave it out"
+    if plain in _FILES:
+        return f"{key} makes the agent write down what it does, passwords included; leave it out"
+    if plain == "ssh_options" and not all(_harmless(word) for word in value.split()):
+        known = ", ".join(sorted(_SSH_OPTIONS))
+        return f"{key} may only hold words like -oKexAlgorithms=…; the known ones are {known}"
+    return ""
+
+
+def _harmless(word: str) -> bool:
+    name, equals, _ = word.removeprefix("-o").partition("=")
+    return word.startswith("-o") and bool(equals) and name.lower() in _SSH_OPTIONS
 
 
 def bad_value(value: str) -> str:

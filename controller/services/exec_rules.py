@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from controller.domain.exec_presets import AGENTS_FOR_TESTS, ExecCommand, Preset, command_of
-from controller.domain.exec_rules import actions_needed
+from controller.domain.exec_rules import actions_needed, agent_shows_password
 from controller.domain.exec_template import TemplateError, allowed_program, parse_template
 from controller.domain.fence_agents import Agent, AgentError, bad_line, cannot
 from controller.domain.policy import Policy
@@ -81,6 +81,8 @@ def _unusable_agent(command: ExecCommand, agent: Agent, policy: Policy, *, lab: 
     name = command.program_name
     if name in AGENTS_FOR_TESTS and not lab:
         return SettingError("ipmi.exec", name, "it only pretends to cut the power; name the agent of the real device")
+    if agent.shows_password and not command.may_show_password:
+        return agent_shows_password(name)
     if lacking := cannot(agent, command, (PowerAction.STATUS, *actions_needed(policy))):
         return SettingError(
             "ipmi.exec",

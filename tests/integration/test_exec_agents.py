@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.domain.exec_presets import AGENTS_WITHOUT_STATE
-from controller.domain.fence_agents import AgentError
+from controller.domain.exec_presets import AGENTS_SHOWING_PASSWORD, AGENTS_WITHOUT_STATE
+from controller.domain.exec_template import parse_template
+from controller.domain.fence_agents import AgentError, bad_line
 from controller.domain.power import Accepted, BmcTarget, PowerAction, PowerCode, PowerState
 from controller.power.drivers.exec import ExecDriver
 from controller.power.drivers.fence_agent import AgentShelf
@@ -84,6 +85,38 @@ class TestMetadata:
             if path.name not in AGENTS_WITHOUT_STATE and path.name not in _NO_AGENTS:
                 agent = await shelf.agent(path)
                 assert {"off", "status"} <= agent.actions, path
+
+    @pytest.mark.slow
+    async def test_none_that_hands_the_password_on_in_a_command_line_goes_unnoticed(self, shelf: AgentShelf) -> None:
+        """By their own source: net-snmp's programs and ipmitool get it as an argument, and VMware's."""
+        found = set()
+        for path in sorted(program("fence_dummy").parent.glob("fence_*")):
+            source = path.read_bytes()
+            if b"fencing_snmp" in source or b"ipmitool_path" in source or b"--password '%s'" in source:
+                known_by_name = path.name in AGENTS_SHOWING_PASSWORD
+                assert known_by_name or (await shelf.agent(path)).shows_password, path
+                found.add(path.name)
+        assert {"fence_apc_snmp", "fence_ipmilan", "fence_vmware"} <= found
+
+    @pytest.mark.slow
+    async def test_no_agent_can_be_told_by_settings_which_program_to_run(self, shelf: AgentShelf) -> None:
+        refused = set()
+        for name in ("fence_apc_snmp", "fence_ilo_ssh", "fence_virsh", "fence_vmware", "fence_gce", "fence_amt"):
+            agent = await shelf.agent(program(name))
+            for key in agent.parameters:
+                if bad_line(agent, parse_template(f"{key}=1")):
+                    refused.add(key)
+        assert {
+            "snmpget_path",
+            "ssh_path",
+            "sudo_path",
+            "password_script",
+            "exec",
+            "runonfail",
+            "debug_file",
+        } <= refused
+        assert {"ssh_options", "amttool_path", "telnet_path"} <= refused
+        assert not {"snmp_version", "identity_file", "power_wait", "ssh"} & refused
 
     async def test_it_is_read_once_for_each_version_of_the_file(self, shelf: AgentShelf, tmp_path: Path) -> None:
         script = f"#!/bin/sh\necho x >>{tmp_path}/count\nexec fence_dummy -o metadata\n"

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import re
+import textwrap
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -27,12 +28,14 @@ from tests.fixtures.counterparts import debian_program
 from tests.fixtures.ipmi_sim import PASSWORD, USER, ipmi_sim
 
 DOCS = Path(__file__).parents[2] / "docs" / "power"
-PAGES = ("fence-agent.md", "hp-ilo.md", "ipmi.md", "ipmitool.md", "script.md")
-AGENTS = ("fence_apc_snmp", "fence_ipmilan")
+PAGES = ("README.md", "fence-agent.md", "hp-ilo.md", "ipmi.md", "ipmitool.md", "script.md")
+"""Those of redfish.md are two halves of one: test_power_docs_devices.py."""
+AGENTS = ("fence_cisco_ucs", "fence_ipmilan")
 
 
 def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(text) for _, text in found]
 
 
 def settings_in(page: str) -> list[dict[str, Any]]:
@@ -51,7 +54,7 @@ def _all_settings() -> list[Any]:
     ]
 
 
-@pytest.mark.debian("fence_apc_snmp", "fence_ipmilan", "ipmitool")
+@pytest.mark.debian("fence_cisco_ucs", "fence_ipmilan", "ipmitool")
 @pytest.mark.parametrize("settings", _all_settings())
 async def test_the_settings_can_be_saved(settings: dict[str, Any], tmp_path: Path) -> None:
     own = [write_program(tmp_path / name, "#!/bin/sh\n") for name in ("ilo-power", "strip-power")]

@@ -173,10 +173,11 @@ class ExecDriver:
     ) -> Launch:
         """Raises ``TemplateError`` or ``AgentError`` for what can't be run as the settings say."""
         program = str(allowed_program(command.program, self._allowed))
-        self._guard_password(target, command)
+        self._guard_password(target, command, shown=command.shows_password)
         values = _values(target, command, action, program=program, cipher=cipher)
         if command.preset is Preset.FENCE_AGENT:
             agent = await self._agents.agent(Path(program), until=until)
+            self._guard_password(target, command, shown=agent.shows_password)
             if values["action"] not in agent.actions:
                 raise TemplateError(f"{command.program_name} has no action {values['action']!r}")
             lines = agent_lines(agent, command, values, action=values["action"])
@@ -188,11 +189,11 @@ class ExecDriver:
             raise TemplateError("ipmi.syntax: begin with $IPMI_EXEC; the program stands in ipmi.exec")
         return _handing_over(Launch(argv=template.fill(values), environment=_told(values)), command, target.password)
 
-    def _guard_password(self, target: BmcTarget, command: ExecCommand) -> None:
+    def _guard_password(self, target: BmcTarget, command: ExecCommand, *, shown: bool) -> None:
         """Rule 7 once more where it matters: settings may have changed since they were checked."""
         if command.speaks_ipmi and len(target.password.encode()) > IPMI_PASSWORD_BYTES:
             raise TemplateError(f"ipmi.password: IPMI 2.0 takes at most {IPMI_PASSWORD_BYTES} bytes")
-        if not command.shows_password:
+        if not shown:
             return
         if not command.may_show_password:
             raise TemplateError(

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from controller.domain.exec_presets import command_of
@@ -112,3 +114,45 @@ def test_values_that_an_agent_would_change() -> None:
     assert bad_value("a b") == bad_value('"') == bad_value('a"b') == bad_value("") == ""
     assert "blanks" in bad_value(" a")
     assert "quotes" in bad_value('"a"')
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("ipmitool_path=/tmp/mine", "names a program for the agent to run"),
+        ("openstack-path=/tmp/mine", "names a program for the agent to run"),
+        ("password_script=/tmp/mine", "names a program for the agent to run"),
+        ("exec=/tmp/mine", "names a program for the agent to run"),
+        ("runonfail=/tmp/mine", "names a program for the agent to run"),
+        ("debug_file=/etc/cron.d/mine", "passwords included"),
+        ("debug=/etc/cron.d/mine", "passwords included"),
+        ("missing_as_off=1", "can't find for one without power"),
+        ("'ssh_options=-oProxyCommand=/tmp/mine'", "may only hold words like -oKexAlgorithms"),
+        ("'ssh_options=-oCiphers=aes128-cbc -F /tmp/mine'", "may only hold words like -oKexAlgorithms"),
+        ("'ssh_options=-oCiphers'", "may only hold words like -oKexAlgorithms"),
+    ],
+)
+def test_settings_name_no_program_no_file_and_no_guess(word: str, remedy: str) -> None:
+    """What may run is the controller's own list: not even by way of an agent that is on it."""
+    known = dict.fromkeys(("ipmitool_path", "openstack-path", "password_script", "exec", "runonfail"), "string")
+    agent = Agent(
+        actions=frozenset({"off"}),
+        parameters=known | dict.fromkeys(("debug", "debug_file", "missing_as_off", "ssh_options"), "string"),
+    )
+    assert remedy in bad_line(agent, parse_template(word))
+    command = command_of([("preset", "fence-agent"), ("exec", "fence_x"), ("syntax", word)])
+    with pytest.raises(TemplateError, match=re.escape(remedy)):
+        agent_lines(agent, command, VALUES, action="off")
+
+
+@pytest.mark.parametrize(
+    "word", ["api_path=/ovirt", "'ssh_options=-oKexAlgorithms=+diffie-hellman-group1-sha1 -oCiphers=aes128-cbc'"]
+)
+def test_what_only_says_how_to_speak_is_fine(word: str) -> None:
+    agent = Agent(actions=frozenset({"off"}), parameters={"api_path": "string", "ssh_options": "string"})
+    assert bad_line(agent, parse_template(word)) == ""
+
+
+@pytest.mark.parametrize(("parameter", "shows"), [("lanplus", True), ("snmp_version", True), ("ssl", False)])
+def test_who_runs_ipmitool_or_snmpget_is_known_by_its_parameters(parameter: str, *, shows: bool) -> None:
+    assert Agent(actions=frozenset(), parameters={parameter: "string"}).shows_password is shows

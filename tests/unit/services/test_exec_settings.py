@@ -24,6 +24,8 @@ AGENTS = {
     "fence_dummy": Agent(actions=EVERYTHING),
     "fence_stateless": Agent(actions=EVERYTHING - {"status"}),
     "fence_ilo4": Agent(actions=EVERYTHING),
+    "fence_apc_snmp": Agent(actions=EVERYTHING, parameters={"snmp_version": "string"}),
+    "fence_new_snmp": Agent(actions=EVERYTHING, parameters={"snmp_version": "string"}),
 }
 
 
@@ -104,6 +106,8 @@ async def test_the_presets_own_program_is_looked_at_too(store: Store, rules: Dev
         ("fence_stateless", "fence_stateless has no action status, so that hostfence can't prove a host off"),
         ("fence_dummy", "only pretends"),
         ("fence_ilo4", "every local user can read it"),
+        ("fence_apc_snmp", "every local user can read it"),
+        ("fence_new_snmp", "every local user can read it"),
     ],
 )
 async def test_an_agent_that_will_not_do(store: Store, rules: DeviceRules, name: str, remedy: str) -> None:
