@@ -15,7 +15,7 @@ import pytest
 
 from controller.domain.power import Accepted, Outcome, PowerAction, PowerCode, PowerReading, PowerState
 from controller.power.drivers.exec import ExecDriver
-from controller.power.drivers.exec_run import KEPT, Fate, Launch, Runs
+from controller.power.drivers.exec_run import KEPT, RAGGED_END, Fate, Launch, Runs
 from tests.contracts.exec_rigs import exec_target, write_program
 from tests.contracts.rig import SECRET, boottime
 
@@ -121,8 +121,19 @@ class TestPipes:
     async def test_a_flood_is_read_to_its_end_and_only_its_beginning_kept(self, tmp_path: Path) -> None:
         program = write_program(tmp_path / "flood", "#!/bin/sh\nhead -c 1000000 /dev/zero | tr '\\0' x; echo end >&2\n")
         ending = await Runs().run(Launch(argv=(str(program),)), until=time.monotonic() + 10)
-        assert (ending.fate, ending.exit_code, len(ending.out), ending.cut) == (Fate.EXITED, 0, KEPT, True)
+        shown = KEPT - RAGGED_END
+        assert (ending.fate, ending.exit_code, len(ending.out), ending.cut) == (Fate.EXITED, 0, shown, True)
         assert ending.err == "end"
+
+    @pytest.mark.parametrize("stream", ["1", "2"])
+    async def test_half_a_password_at_the_end_of_a_flood_is_not_shown(self, bench: Bench, stream: str) -> None:
+        begun = len(SECRET) // 2
+        filler = f"head -c {KEPT - begun} /dev/zero | tr '\\0' x"
+        bench.does(f"({filler}; printf '%s' '{SECRET}'; {filler}) >&{stream}; exit 9")
+        reading = await bench.status()
+        assert reading.code is PowerCode.DRIVER_FAILED
+        assert SECRET[:begun] not in reading.said
+        assert "xxx" in reading.said
 
     async def test_a_flood_leaves_the_controller_time(self, bench: Bench) -> None:
         bench.does("yes")

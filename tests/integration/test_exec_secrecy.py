@@ -1,14 +1,10 @@
 """Rule 7 for the exec driver: every command line on the machine is read while real programs run, 20 times each."""
 
-import json
 import logging
 import secrets
-import subprocess
-import sys
 import traceback
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +15,7 @@ from controller.power.drivers.exec import ExecDriver
 from demo.bmc import DemoBmc
 from tests.contracts.exec_rigs import exec_target, write_program
 from tests.contracts.rig import boottime
+from tests.fixtures.command_lines import watching
 from tests.fixtures.counterparts import debian_program
 
 RUNS = 20
@@ -32,58 +29,6 @@ pytestmark = pytest.mark.slow
 def secret() -> str:
     """Unlike any other test's, which may run at the same time."""
     return f"s3-{secrets.token_hex(6)}"
-
-
-_WATCH = """
-import json, os, select, sys
-secret = sys.stdin.buffer.readline().strip()
-seen, programs = {}, {}
-print(flush=True)
-while not select.select([0], [], [], 0)[0]:
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            fd = os.open(f"/proc/{pid}/cmdline", os.O_RDONLY)
-        except OSError:
-            continue
-        try:
-            line = os.read(fd, 65536)
-        except OSError:
-            line = b""
-        os.close(fd)
-        words = [os.path.basename(word.decode(errors="replace")) for word in line.split(b"\\0")[:4]]
-        for word in words:
-            programs.setdefault(word, set()).add(pid)
-        if secret in line:
-            seen[pid] = words[0]
-json.dump({"seen": seen, "programs": {name: len(pids) for name, pids in programs.items()}}, sys.stdout)
-"""
-
-
-@dataclass(slots=True)
-class Watch:
-    """What was seen: program by pid where the secret stood in its line, and how many processes each program had."""
-
-    seen: dict[str, str] = field(default_factory=dict)
-    programs: dict[str, int] = field(default_factory=dict)
-
-
-@contextmanager
-def watching(secret: str) -> Iterator[Watch]:
-    """A process of its own reads /proc/*/cmdline of everything, again and again."""
-    watch = Watch()
-    pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-I", "-S", "-c", _WATCH], stdin=pipe, stdout=pipe) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(f"{secret}\n".encode())
-        process.stdin.flush()
-        process.stdout.readline()
-        try:
-            yield watch
-        finally:
-            process.stdin.close()
-            told = json.loads(process.stdout.read())
-            watch.seen, watch.programs = told["seen"], told["programs"]
 
 
 @pytest.fixture
