@@ -36,6 +36,7 @@ from controller.power.drivers.fence_agent import AgentShelf
 from controller.power.drivers.ipmi import IpmiDriver
 from controller.power.drivers.redfish import RedfishDriver
 from controller.power.gate import Gate
+from controller.power.names import look_up, place_refused
 from controller.power.registry import PowerRegistry
 from controller.probing.agents import HttpAgents
 from controller.probing.tls import NoTrustError, ReadAuthority, SecureClients
@@ -96,6 +97,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         allow_local=config.lab_allow_loopback_bmc,
         exec_allowed=config.exec_allowed,
         read_agent=fence_agents.agent,
+        look_up=look_up,
     )
     controller_id = str(uuid.uuid4())
     # An embedded database is one controller's alone: there is nobody to take turns with.
@@ -105,7 +107,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         clock=clock,
         probing=agents,
         cloud=cloud,
-        power=GatedDevices(registry, Gate(turns=turns)),
+        power=GatedDevices(registry, Gate(turns=turns), place_refused=None if rules.allow_local else place_refused),
         new_id=lambda: str(uuid.uuid4()),
         controller_id=controller_id,
         keepsake=FileKeepsake(config.data_dir),

@@ -1,6 +1,7 @@
 """Network addresses as people write them: one spelling for each, and which ones no power device can have."""
 
 import re
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
@@ -28,7 +29,7 @@ def refused_for_power_device(address: str) -> str:
     try:
         known = ip_address(address)
     except ValueError:
-        return ""  # what a name resolves to is checked whenever it is used
+        return ""  # what a name resolves to is checked when it is saved, and whenever it is used
     if isinstance(known, IPv6Address):
         known = known.ipv4_mapped or known
     if known.is_loopback or known.is_unspecified:
@@ -38,3 +39,23 @@ def refused_for_power_device(address: str) -> str:
     if known.is_multicast or known == IPv4Address("255.255.255.255"):
         return "is not one device"
     return ""
+
+
+def places(hosts: Iterable[str], resolved: Mapping[str, frozenset[str]]) -> dict[str, str]:
+    """Each of ``hosts`` (names and addresses) with one word for where it is: those that share an address are at one.
+
+    ``resolved``: what names are known to resolve to.
+    """
+    at: dict[str, str] = {}
+
+    def found(host: str) -> str:
+        while at.setdefault(host, host) != host:
+            host = at[host]
+        return host
+
+    named = tuple(hosts)
+    for host in named:
+        for address in resolved.get(host, ()):
+            first, other = sorted((found(host), found(address)))
+            at[other] = first
+    return {host: found(host) for host in named}

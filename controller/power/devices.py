@@ -6,7 +6,7 @@ Reads never go on knocking with credentials that a device has refused: BMCs lock
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -73,11 +73,23 @@ class _Read(Protocol):
     async def __call__(self, target: BmcTarget, /, *, deadline_s: float) -> PowerReading: ...
 
 
+PlaceRefused = Callable[[str], Awaitable[str]]
+"""Says why a device may not live where its name leads to now, or nothing."""
+
+
 class GatedDevices:
     """The drivers of this process behind one gate."""
 
-    def __init__(self, registry: PowerRegistry, gate: Gate, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Both live as long as the process."""
+    def __init__(
+        self,
+        registry: PowerRegistry,
+        gate: Gate,
+        *,
+        place_refused: PlaceRefused | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """All of them live as long as the process. ``place_refused``: None where every address may be used."""
+        self._place_refused = place_refused
         self._registry = registry
         self._gate = gate
         self._monotonic = monotonic
@@ -97,12 +109,17 @@ class GatedDevices:
     async def _read(self, target: BmcTarget, deadline_s: float, how: _Read) -> PowerReading:
         try:
             async with asyncio.timeout(deadline_s + 1):
+                if why := await self._why_not_there(target):
+                    return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.NOT_CONFIGURED, said=why)
                 async with self._gate.turn(place_of(target.identity), PowerAction.STATUS, deadline_s=deadline_s):
                     reading = await how(target, deadline_s=deadline_s)
         except TimeoutError:
             return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.BUSY, said=_NO_TURN)
         self._remember(target, reading.code, worked=reading.code is PowerCode.NONE)
         return reading
+
+    async def _why_not_there(self, target: BmcTarget) -> str:
+        return await self._place_refused(target.address) if self._place_refused is not None else ""
 
     def _remember(self, target: BmcTarget, code: PowerCode, *, worked: bool) -> None:
         if code is PowerCode.BAD_CREDENTIALS:
@@ -119,6 +136,8 @@ class GatedDevices:
         entered = False
         try:
             async with asyncio.timeout(deadline_s) as limit:
+                if why := await self._why_not_there(target):
+                    return Outcome(accepted=Accepted.NOT_SENT, code=PowerCode.NOT_CONFIGURED, said=why)
                 async with self._gate.turn(place_of(target.identity), action, deadline_s=deadline_s):
                     entered = True
                     limit.reschedule(None)

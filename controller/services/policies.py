@@ -1,9 +1,11 @@
 """The policies of every host and cluster at once, each resolved from the few rows that concern it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 
+from controller.domain.addresses import places
 from controller.domain.catalogue import DEVICE_ADDRESSES
 from controller.domain.inheritance import resolve
 from controller.domain.model import Cluster, Host, Level, SettingRow
@@ -47,18 +49,30 @@ class Policies:
             if reached and host.id in self._rows:
                 yield f"host {host.name}", self.of_host(host)
 
-    def shared_devices(self) -> dict[str, frozenset[Host]]:
-        """Power device identity -> its hosts, where these are several."""
+    def shared_devices(self, resolved: Mapping[str, frozenset[str]] | None = None) -> dict[str, frozenset[Host]]:
+        """Power device identity -> its hosts, where these are several.
+
+        ``resolved``: what the devices' names are known to resolve to; a name and an address may be one device.
+        """
         found: defaultdict[str, set[Host]] = defaultdict(set)
-        for address, hosts in self._by_device_address().items():
-            if len(hosts) > 1:  # one address may still serve several through its ports and plugs
-                devices = [(host, device) for host in hosts for device in self.of_host(host).methods]
-                at_it = [(host, device) for host, device in devices if device.host == address]
+        by_address = self._by_device_address()
+        place = places(by_address, resolved or {})
+        by_place: defaultdict[str, set[Host]] = defaultdict(set)
+        for address, hosts in by_address.items():
+            by_place[place[address]] |= hosts
+        for where, several in by_place.items():
+            if len(several) > 1:  # one address may still serve several through its ports and plugs
+                devices = [(host, device) for host in several for device in self.of_host(host).methods]
+                at_it = [(host, device) for host, device in devices if place.get(device.host) == where]
                 for (host, device), (other, its) in combinations(at_it, 2):
-                    if host != other and same_machine(device, its):
+                    if host != other and same_machine(replace(device, host=where), replace(its, host=where)):
                         found[device.identity] |= {host, other}
                         found[its.identity] |= {host, other}
         return {identity: frozenset(hosts) for identity, hosts in found.items()}
+
+    def device_addresses(self) -> frozenset[str]:
+        """What is written as some host's power device: names and addresses."""
+        return frozenset(self._by_device_address())
 
     def _by_device_address(self) -> dict[str, frozenset[Host]]:
         found: defaultdict[str, set[Host]] = defaultdict(set)

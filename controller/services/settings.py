@@ -1,18 +1,24 @@
 """Writes settings after checking them alone, together, and against every host they would change; reads them back."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from controller.db.store import Clock, Store, Tx
-from controller.domain.catalogue import CATALOGUE, GROUPS, Kind
+from controller.domain.catalogue import CATALOGUE, DEVICE_ADDRESSES, GROUPS, Kind
 from controller.domain.inheritance import Effective, check_combination, explain, of_each_device
 from controller.domain.model import Cluster, Host, Level, SettingRow
 from controller.domain.policy import Mode, Policy
 from controller.domain.setting_values import SettingError, check_level, parse, setting_named, shown, to_json
 from controller.services import channel_rules
 from controller.services.changes import changing, checked_reason, record
-from controller.services.device_rules import DeviceRules, refuse_shared_devices, refuse_unusable_device
+from controller.services.device_rules import (
+    DeviceRules,
+    refuse_shared_devices,
+    refuse_unusable_device,
+    resolved_names,
+)
 from controller.services.errors import BadInput
 from controller.services.exec_rules import Programs, look_at, unusable_command
 from controller.services.lookup import cluster_by_ref, host_by_ref, owner_id_of
@@ -25,6 +31,14 @@ class Scope:
 
     level: Level
     ref: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Around:
+    """What was found out outside of the database before the transaction."""
+
+    programs: Programs
+    resolved: Mapping[str, frozenset[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +56,14 @@ async def reach_of(store: Store, scope: Scope) -> Reach:
         rows = await tx.setting_rows()
         hosts = [host for host in await tx.hosts() if not host.retired]
     below = [host for host in hosts if scope.level is Level.GLOBAL or owner_id in (host.id, host.cluster_id)]
-    written = {
-        level: {(row.owner_id, row.field) for row in rows if row.level is level}
-        for level in (Level.CLUSTER, Level.HOST)
-    }
-    own: dict[str, int] = {}
-    for name in CATALOGUE:
-        own[name] = sum(
-            (scope.level is not Level.HOST and (host.id, name) in written[Level.HOST])
-            or (scope.level is Level.GLOBAL and (host.cluster_id, name) in written[Level.CLUSTER])
-            for host in below
-        )
-    return Reach(hosts=len(below), own={name: number for name, number in own.items() if number})
+    fields: dict[str, set[str]] = {}
+    for row in rows:
+        fields.setdefault(row.owner_id, set()).add(row.field)
+    own: Counter[str] = Counter()
+    for host in below:
+        of_host = fields.get(host.id, set()) if scope.level is not Level.HOST else set()
+        own.update(of_host | (fields.get(host.cluster_id, set()) if scope.level is Level.GLOBAL else set()))
+    return Reach(hosts=len(below), own=own)
 
 
 async def written_settings(store: Store, scope: Scope) -> dict[str, Any]:
@@ -125,16 +135,18 @@ async def _write(
     now = await clock.now()
     values = _checked_alone(changes, scope.level)
     programs = await _programs(store, changes, rules)
+    resolved = await _names(store, values, rules)
     async with changing(store) as tx:
         owner_id = await owner_id_of(tx, scope.level, scope.ref)
         rows = await tx.setting_rows()
         before = _at(rows, scope.level, owner_id)
         after = await _merged(tx, before, changes, values, replace=replace)
-        refuse_unusable_device({name: after[name] for name in values if name in after}, rules)
+        refuse_unusable_device({name: after[name] for name in values if name in after}, rules, resolved)
         new_rows = [row for row in rows if (row.level, row.owner_id) != (scope.level, owner_id)] + [
             SettingRow(level=scope.level, owner_id=owner_id, field=name, value=value) for name, value in after.items()
         ]
-        await _check_together(tx, rows, new_rows, programs, level=scope.level, owner_id=owner_id)
+        around = _Around(programs=programs, resolved=resolved)
+        await _check_together(tx, rows, new_rows, around, level=scope.level, owner_id=owner_id)
         for name in before.keys() - after.keys():
             await tx.delete_setting(scope.level, owner_id, name)
         for name, value in after.items():
@@ -205,15 +217,25 @@ async def _merged(
 
 
 async def _check_together(
-    tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow], programs: Programs, *, level: Level, owner_id: str
+    tx: Tx, rows: list[SettingRow], new_rows: list[SettingRow], around: _Around, *, level: Level, owner_id: str
 ) -> None:
     """Refuse what this write breaks; what was broken before may be mended step by step."""
     clusters, hosts = await tx.clusters(), await tx.hosts()
     before, after = Policies(rows, clusters, hosts), Policies(new_rows, clusters, hosts)
-    problems = _combinations(after.reached_from(level, owner_id), programs)
-    known = _combinations(before.reached_from(level, owner_id), programs)
+    problems = _combinations(after.reached_from(level, owner_id), around.programs)
+    known = _combinations(before.reached_from(level, owner_id), around.programs)
     _raise([problem for key, problem in problems.items() if key not in known])
-    refuse_shared_devices(before, after)
+    refuse_shared_devices(before, after, around.resolved)
+
+
+async def _names(store: Store, values: Mapping[str, Any], rules: DeviceRules) -> dict[str, frozenset[str]]:
+    """What devices' names resolve to; asked before the transaction, where a device is named at all."""
+    if rules.look_up is None or not any(values.get(name) for name in DEVICE_ADDRESSES):
+        return {}
+    async with store.transaction() as tx:
+        rows = await tx.setting_rows()
+    written = [str(row.value) for row in rows if row.field in DEVICE_ADDRESSES]
+    return await resolved_names((*written, *(str(values.get(name) or "") for name in DEVICE_ADDRESSES)), rules)
 
 
 async def _programs(store: Store, changes: Mapping[str, Any], rules: DeviceRules) -> Programs:

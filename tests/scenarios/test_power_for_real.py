@@ -15,10 +15,12 @@ from typing import Any
 import pytest
 from structlog.typing import EventDict
 
+from controller.domain.evidence import Verdict
 from controller.domain.incident import State
 from controller.domain.model import Level
 from controller.domain.power import Accepted, PowerCode, PowerState
 from controller.domain.reasons import Reason
+from controller.services.errors import Refused
 from tests.fixtures import real_devices as real
 from tests.fixtures.real_devices import Device, Fault, identity_of
 from tests.fixtures.real_power import READS, SETTLE, SPACING, WRONG, Story, no_password_shows, told, why_unlawful
@@ -161,6 +163,43 @@ class TestSilenceAndStrangers:
         assert Reason.OTHER_HOST_VANISHED in incident.sticky
         assert [(p.level, p.reason) for p in await story.house.pauses()] == [(Level.GLOBAL, Reason.OTHER_HOST_VANISHED)]
         assert story.device.commands() == ["off"]
+
+
+@pytest.mark.parametrize("device", TELLING, indirect=True)
+async def test_a_host_that_lost_both_power_supplies_waits_for_a_person_and_then_goes_on(story: Story) -> None:
+    """Its BMC is as dead as the host: nothing can prove it off, and nothing is released until somebody vouches."""
+    story.falls_silent(story.device)
+    await story.house.dead()
+    incident = await story.held(Reason.BMC_UNREACHABLE, lasting=120)
+    [held] = [notice for notice in await story.house.notices() if notice.kind == "held"]
+    assert held.why == (Reason.BMC_UNREACHABLE,)
+    async with story.house.store.transaction() as tx:
+        evidence = (await tx.rounds(incident.id))[-1].evidence
+    assert evidence["power"] == {"state": "unknown", "code": "no_answer", "said": evidence["power"]["said"]}
+    assert {one["verdict"] for one in evidence["witnesses"]} == {Verdict.DEAD}, (
+        "what the neighbors saw stands beside it"
+    )
+    vouched = await story.house.operator.acknowledge(
+        incident.id, host_name="host h1", reason="both supplies burnt, I pulled the cables", actor="ada"
+    )
+    assert vouched.state is State.RELEASING
+    released = await story.house.until(State.FENCED)
+    assert released.acknowledged is not None
+    assert (released.acknowledged.by, released.command.count) == ("ada", 0)
+    assert story.house.cloud.did("release") == 1
+    assert story.device.commands() == []
+
+
+@pytest.mark.parametrize("device", TELLING, indirect=True)
+async def test_nobody_vouches_for_a_host_whose_device_answers_again_and_says_on(story: Story) -> None:
+    story.falls_silent(story.device)
+    await story.house.dead()
+    incident = await story.held(Reason.BMC_UNREACHABLE, lasting=30)
+    story.answers_again(story.device)
+    with pytest.raises(Refused) as refused:
+        await story.house.operator.acknowledge(incident.id, host_name="host h1", reason="it is dark", actor="ada")
+    assert refused.value.code == "power_is_on"
+    assert story.released == []
 
 
 @pytest.mark.parametrize("device", [*TELLING, AGENT], indirect=True)

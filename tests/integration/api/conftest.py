@@ -65,16 +65,21 @@ def store() -> Store:
 
 
 @pytest.fixture
-async def api(store: Store) -> AsyncIterator[Api]:
+def device_rules() -> DeviceRules:
+    """Overridden where it matters what this controller has."""
+    return DeviceRules(drivers=frozenset({"ipmi"}))
+
+
+@pytest.fixture
+async def api(store: Store, device_rules: DeviceRules) -> AsyncIterator[Api]:
     clock, operations = BreakableClock(), RefusingOperations()
-    rules = DeviceRules(drivers=frozenset({"ipmi"}))
     sights = Sights()
     app = create_app(
         Deps(
             store=store,
             clock=clock,
             operations=operations,
-            device_rules=rules,
+            device_rules=device_rules,
             explainer=an_explainer(store, clock, sights),
             version="1.2.3",
             sights=sights,

@@ -1,6 +1,6 @@
 import pytest
 
-from controller.domain.addresses import canonical_address, refused_for_power_device
+from controller.domain.addresses import canonical_address, places, refused_for_power_device
 
 
 def test_addresses_have_one_spelling() -> None:
@@ -29,3 +29,16 @@ def test_addresses_no_power_device_can_have(address: str) -> None:
 @pytest.mark.parametrize("address", ["10.0.0.7", "2001:db8::7", "bmc7.example.org", "::ffff:10.0.0.7"])
 def test_addresses_a_power_device_can_have(address: str) -> None:
     assert refused_for_power_device(address) == ""
+
+
+def test_names_and_addresses_that_lead_to_one_place_are_one() -> None:
+    resolved = {
+        "bmc-a": frozenset({"10.0.0.7", "fd00::7"}),
+        "alias": frozenset({"fd00::7"}),
+        "bmc-b": frozenset({"10.0.0.8"}),
+        "gone": frozenset[str](),
+    }
+    at = places(["10.0.0.7", "bmc-a", "alias", "bmc-b", "gone", "unheard-of"], resolved)
+    assert at["10.0.0.7"] == at["bmc-a"] == at["alias"]
+    assert len({at[name] for name in ("bmc-a", "bmc-b", "gone", "unheard-of")}) == 4
+    assert places(["bmc-a"], {}) == {"bmc-a": "bmc-a"}

@@ -11,6 +11,7 @@ from typing_extensions import override
 from controller.domain.power import Accepted, BmcTarget, Outcome, PowerAction, PowerCode, PowerReading, PowerState
 from controller.power.devices import REFUSED_FOR_S, REFUSED_LONGEST_S, GatedDevices
 from controller.power.gate import Gate
+from controller.power.names import look_up, place_refused
 from controller.power.registry import PowerRegistry
 
 TARGET = BmcTarget(driver="slow", address="bmc", port=623, username="u", password="p")
@@ -200,3 +201,39 @@ class TestRefusedCredentials:
         await self.read()
         await self.read(OTHER)
         assert len(self.device.calls) == 2
+
+
+class TestPlaces:
+    """A name leads where its server says now: it may have been saved when it led elsewhere."""
+
+    def setup_method(self) -> None:
+        self.device = Slow()
+        self.device.go.set()
+        self.leads_to = ""
+        self.devices = GatedDevices(PowerRegistry({"slow": self.device}), Gate(spacing_s=0), place_refused=self.refused)
+
+    async def refused(self, host: str) -> str:
+        return f"{host} resolves to {self.leads_to}, which is the controller itself" if self.leads_to else ""
+
+    async def test_that_no_device_can_have_get_neither_reads_nor_commands(self) -> None:
+        self.leads_to = "127.0.0.1"
+        reading = await self.devices.status(TARGET, deadline_s=1)
+        assert (reading.state, reading.code) == (PowerState.UNKNOWN, PowerCode.NOT_CONFIGURED)
+        assert "bmc resolves to 127.0.0.1" in reading.said
+        assert (await self.devices.test(TARGET, deadline_s=1)).code is PowerCode.NOT_CONFIGURED
+        outcome = await self.devices.act(TARGET, PowerAction.OFF, deadline_s=1, not_after=1e18)
+        assert (outcome.accepted, outcome.code) == (Accepted.NOT_SENT, PowerCode.NOT_CONFIGURED)
+        assert self.device.calls == []
+
+    async def test_of_a_device_are_fine(self) -> None:
+        assert (await self.devices.status(TARGET, deadline_s=1)).state is PowerState.ON
+        assert (await self.devices.act(TARGET, PowerAction.OFF, deadline_s=1, not_after=1e18)).accepted is Accepted.YES
+
+    async def test_are_looked_up_as_the_drivers_will(self) -> None:
+        assert await look_up("localhost") & {"127.0.0.1", "::1"}
+        assert await look_up("10.0.0.7") == {"10.0.0.7"}
+        assert await look_up("bmc.invalid") == frozenset()
+        assert "resolves to" in await place_refused("localhost")
+        assert await place_refused("127.0.0.1") == "127.0.0.1 is the controller itself"
+        assert await place_refused("10.0.0.7") == ""
+        assert await place_refused("bmc.invalid") == ""

@@ -132,6 +132,54 @@ async def test_a_device_on_this_machine_is_for_labs_only(store: Store, address: 
     assert await write(store, HOST, ipmi__host=address, rules=lab) == {"ipmi.host": address}
 
 
+class Dns:
+    """What names lead to; asked for each, and counted."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = {name.replace("_", "-"): frozenset(addresses.split()) for name, addresses in known.items()}
+        self.asked: list[str] = []
+
+    async def __call__(self, name: str) -> frozenset[str]:
+        self.asked.append(name)
+        return self.known.get(name, frozenset())
+
+
+async def test_a_name_that_leads_to_another_hosts_device_is_that_device(store: Store) -> None:
+    dns = Dns(bmc_1="10.0.0.7", alias="10.0.0.7 fd00::7", bmc_2="10.0.0.8")
+    rules = DeviceRules(drivers=RULES.drivers, look_up=dns)
+    await write(store, HOST, ipmi__host="10.0.0.7", rules=rules)
+    with pytest.raises(Refused, match="would have the same power device") as caught:
+        await write(store, OTHER, ipmi__host="bmc-1", rules=rules)
+    assert (caught.value.code, caught.value.field) == ("bmc_shared", "ipmi.host")
+    await write(store, HOST, ipmi__host="bmc-1", rules=rules)
+    for the_same in ("alias", "10.0.0.7"):
+        with pytest.raises(Refused):
+            await write(store, OTHER, ipmi__host=the_same, rules=rules)
+    await write(store, OTHER, ipmi__host="bmc-2", rules=rules)
+    await write(store, OTHER, ipmi__host="unheard-of", rules=rules)
+
+
+async def test_a_name_that_leads_to_this_machine_is_for_labs_only(store: Store) -> None:
+    dns = Dns(bmc_1="127.0.1.1", bmc_2="169.254.3.4")
+    rules = DeviceRules(drivers=RULES.drivers, look_up=dns)
+    for name, address in (("bmc-1", "127.0.1.1"), ("bmc-2", "169.254.3.4")):
+        with pytest.raises(BadInput, match=f"ipmi.host: {name} resolves to {address}, which is") as caught:
+            await write(store, HOST, ipmi__host=name, rules=rules)
+        assert (caught.value.code, caught.value.field) == ("bmc_address_refused", "ipmi.host")
+    lab = DeviceRules(drivers=RULES.drivers, allow_local=True, look_up=dns)
+    await write(store, HOST, ipmi__host="bmc-1", rules=lab)
+
+
+async def test_names_are_asked_for_only_where_a_device_is_named(store: Store) -> None:
+    dns = Dns()
+    rules = DeviceRules(drivers=RULES.drivers, look_up=dns)
+    await write(store, HOST, ipmi__host="bmc-1", rules=rules)
+    assert dns.asked == ["bmc-1"]
+    await write(store, HOST, ipmi__username="fencer", rules=rules)
+    await write(store, HOST, ipmi__host=None, rules=rules)
+    assert dns.asked == ["bmc-1"]
+
+
 async def test_the_driver_must_exist(store: Store) -> None:
     with pytest.raises(BadInput, match="this controller has exec, ipmi"):
         await write(store, CLUSTER, ipmi__driver="telepathy")
