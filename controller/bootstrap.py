@@ -1,7 +1,7 @@
 """The composition root: the only place that names concrete drivers, channels, clouds and the database."""
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,13 +23,12 @@ from controller.domain.enrolment import Authority
 from controller.domain.exec_presets import proves
 from controller.domain.inheritance import channels_of
 from controller.domain.model import Host, Pool, Vm
-from controller.engine.notifier import deliver_due
+from controller.engine.notifier import Notifier
 from controller.engine.supervisor import Loop, Supervisor
-from controller.notifications.base import Channel
 from controller.notifications.channels.cloudstack import CloudStackAlerts
 from controller.notifications.channels.email import Email
 from controller.notifications.channels.webhook import Webhook
-from controller.notifications.registry import ChannelRegistry
+from controller.notifications.registry import ChannelRegistry, ChannelSource, Outlet
 from controller.power.devices import GatedDevices
 from controller.power.drivers.exec import ExecDriver
 from controller.power.drivers.fence_agent import AgentShelf
@@ -114,13 +113,15 @@ def build(config: Config, *, url: str, key: str) -> House:
         driver_proves=lambda device: device.driver in registry.names and proves(device),
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
-    notifier = Loop("notifier", NOTIFIER_EVERY_S, _notifier(world, link_base=str(config.public_url or "")))
+    link_base = str(config.public_url or "")
+    channels = _channels(world, source=link_base or "urn:hostfence")
+    notifier = Notifier(store, clock, channels, link_base=link_base)
     return House(
         store=store,
         clock=clock,
         world=world,
         operator=Operator(world),
-        supervisor=Supervisor(world, extra=(notifier,)),
+        supervisor=Supervisor(world, extra=(Loop("notifier", NOTIFIER_EVERY_S, notifier.beat, stop=notifier.stop),)),
         engines=(engine, clock_engine),
         agents=agents,
         cloud=cloud,
@@ -180,8 +181,8 @@ def _hooks(config: Config) -> Hooks:
     )
 
 
-def _notifier(world: World, *, link_base: str) -> Callable[[], Awaitable[int]]:
-    source = link_base or "urn:hostfence"
+def _channels(world: World, *, source: str) -> ChannelSource:
+    """``source``: what webhooks say they come from."""
     cloud = world.cloud
     channels = ChannelRegistry(
         {
@@ -191,11 +192,8 @@ def _notifier(world: World, *, link_base: str) -> Callable[[], Awaitable[int]]:
         }
     )
 
-    async def current() -> Mapping[str, Channel]:
+    async def current() -> Mapping[str, Outlet]:
         async with world.store.transaction() as tx:
             return channels.current(channels_of(await tx.setting_rows(owners=("",))))
 
-    async def beat() -> int:
-        return await deliver_due(world.store, world.clock, current, link_base=link_base)
-
-    return beat
+    return current

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from controller.db.store_outbox import OutboxTx
 from controller.db.store_pages import PagesTx
 from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
@@ -32,13 +33,11 @@ from controller.domain.model import (
     AuditRow,
     Cluster,
     ControllerRow,
-    Delivery,
     Effect,
     Event,
     Health,
     Host,
     Level,
-    Notice,
     Pause,
     Pool,
     RoundRecord,
@@ -91,7 +90,7 @@ class Clock(Protocol):
         ...
 
 
-class Tx(PagesTx, Protocol):
+class Tx(OutboxTx, PagesTx, Protocol):
     """One open transaction."""
 
     # -- incidents
@@ -347,23 +346,6 @@ class Tx(PagesTx, Protocol):
 
     async def settle_database(self, database_id: str) -> None:
         """Write down that the database of this id lies where it lies now."""
-        ...
-
-    # -- telling
-    async def add_notice(self, notice: Notice, *, channels: tuple[str, ...]) -> bool:
-        """Store a notice and one pending delivery a channel, due at once; False when the key is known."""
-        ...
-
-    async def deliveries_due(self, *, now: datetime, limit: int) -> list[tuple[Delivery, Notice]]:
-        """Pending with ``next_try_at <= now``, locked, skipping locked ones."""
-        ...
-
-    async def save_delivery(self, delivery: Delivery) -> None:
-        """Store what became of it."""
-        ...
-
-    async def notices(self, *, incident_id: str | None = None, limit: int = 100) -> list[tuple[Notice, list[Delivery]]]:
-        """Newest first."""
         ...
 
     # -- access

@@ -311,16 +311,17 @@ class Notice:
 
 
 class DeliveryStatus(StrEnum):
-    """Where one message to one channel stands. ``dead``: given up, visibly."""
+    """Where one message to one channel stands. ``dead``: given up, visibly. ``in_digest``: told as part of another."""
 
     PENDING = "pending"
     SENT = "sent"
     DEAD = "dead"
+    IN_DIGEST = "in_digest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One notice to one channel (at least once)."""
+    """One notice to one channel (at least once). ``tries``: how often it was really begun to be sent."""
 
     id: str
     notice_id: str
@@ -330,6 +331,21 @@ class Delivery:
     tries: int = 0
     last_error: str = ""
     sent_at: datetime | None = None
+    digest_id: str | None = None
+    """The notice that this one is told in, where its status is ``in_digest``."""
+    resent_at: datetime | None = None
+    """When a person last had a dead one tried again: from then on it has its full time once more."""
+
+    @classmethod
+    def of(cls, notice: Notice, channel: str) -> "Delivery":
+        """The one of a new notice: due at once."""
+        return cls(
+            id=f"{notice.id}/{channel}",
+            notice_id=notice.id,
+            channel=channel,
+            status=DeliveryStatus.PENDING,
+            next_try_at=notice.at,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,6 +46,8 @@ class NoticeKind(StrEnum):
     DATABASE_RESTORED = "database_restored"
     CLOUD_TROUBLE = "cloud_trouble"
     CLOUD_IS_BACK = "cloud_is_back"
+    DIGEST = "digest"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +318,22 @@ TEXTS: dict[NoticeKind, Texts] = {
         "The cloud tells about its hosts again, after {minutes} minutes.",
         "hostfence goes on as before.",
         "Nothing is needed.",
+    ),
+    NoticeKind.DIGEST: Texts(
+        Severity.INFO,
+        "many decisions in one message",
+        "{count} decisions in one message, because there are so many at once. {hosts}.",
+        "Each goes on as its incident's page says. Further decisions come together, once a minute at most, until there "
+        "are fewer.",
+        "To stop all power commands that have not been sent yet, pause fencing for the cluster or for everything. What "
+        "can be done about one host stands on its incident's page.",
+    ),
+    NoticeKind.TEST: Texts(
+        Severity.INFO,
+        "this is a test, nothing has happened",
+        "This is a test of the channel {channel}, asked for by {by}. Nothing has happened to any host.",
+        "Nothing: this is only a test.",
+        "Nothing is under way, so there is nothing to stop.",
     ),
 }
 """Every :class:`NoticeKind` there is."""

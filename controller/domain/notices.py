@@ -5,6 +5,7 @@ the key, so that a step that is done again makes the very same notice.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
@@ -204,6 +205,13 @@ def cloud_is_back(*, since: datetime, at: datetime) -> Notice:
     """It is over: told once, to those who were told that it began."""
     key = f"{NoticeKind.CLOUD_IS_BACK}:{since.isoformat()}"
     return _of_everybody(NoticeKind.CLOUD_IS_BACK, key, at=at, why=(), fill={"minutes": _minutes(at - since)})
+
+
+def channel_test(notice_id: str, *, channel: str, by: str, at: datetime) -> Notice:
+    """A person wants to see a message arrive. Each test is one of its own."""
+    key = f"{NoticeKind.TEST}:{notice_id}"
+    made = _of_everybody(NoticeKind.TEST, key, at=at, why=(), fill={"channel": channel, "by": by})
+    return replace(made, id=notice_id, host_name="no host")
 
 
 def _of_everybody(kind: NoticeKind, key: str, *, at: datetime, why: Sequence[Reason], fill: dict[str, str]) -> Notice:

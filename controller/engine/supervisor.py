@@ -25,11 +25,12 @@ LAST_BEAT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """One thing done again and again, ``every`` so many seconds."""
+    """One thing done again and again, ``every`` so many seconds. ``stop``: ends what its beats left under way."""
 
     name: str
     every: float
     beat: Callable[[], Awaitable[object]]
+    stop: Callable[[], Awaitable[object]] | None = None
 
 
 class Supervisor:
@@ -77,6 +78,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*[loop.stop() for loop in self._loops if loop.stop is not None])
         await self.worker.drain()
 
     async def _work(self) -> None:

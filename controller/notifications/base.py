@@ -26,7 +26,8 @@ _MAX_SAID = 400
 class Rendered:
     """A notice in words. Channels that carry fields (traps, webhooks) take them from ``notice``.
 
-    ``cluster``: its cluster's name; empty where the notice is about none.
+    ``cluster``: its cluster's name; empty where the notice is about none. ``members``: of a digest,
+    what it tells, without text and html.
     """
 
     notice: Notice
@@ -35,6 +36,7 @@ class Rendered:
     html: str
     link: str = ""
     cluster: str = ""
+    members: "tuple[Rendered, ...]" = ()
 
 
 class ChannelError(Exception):

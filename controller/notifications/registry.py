@@ -1,6 +1,7 @@
 """The channels there are now, by name: built from the ``channels`` setting by the makers bootstrap injects."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from controller.domain.channels.base import ChannelSettings
@@ -10,23 +11,35 @@ ChannelMaker = Callable[[Any], Channel]
 """Makes a working channel from the settings of its kind; raises :class:`ChannelError` where it can't."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """A channel that can be sent through, and the settings it was made from."""
+
+    settings: ChannelSettings
+    channel: Channel
+
+
+ChannelSource = Callable[[], Awaitable[Mapping[str, Outlet]]]
+"""Gives the channels of this moment by name: settings can change while hostfence runs."""
+
+
 class ChannelRegistry:
     """Keeps each channel for as long as its settings stay the same: a channel may remember what it sent."""
 
     def __init__(self, makers: Mapping[str, ChannelMaker]) -> None:
         """``makers``: by the ``kind`` of channel."""
         self._makers = dict(makers)
-        self._made: dict[str, tuple[ChannelSettings, Channel]] = {}
+        self._made: dict[str, Outlet] = {}
 
-    def current(self, settings: Sequence[ChannelSettings]) -> dict[str, Channel]:
+    def current(self, settings: Sequence[ChannelSettings]) -> dict[str, Outlet]:
         """The channels by name. One that cannot be made says so when it is used, and hinders no other."""
-        self._made = {one.name: (one, self._keep_or_make(one)) for one in settings}
-        return {name: channel for name, (_, channel) in self._made.items()}
+        self._made = {one.name: Outlet(settings=one, channel=self._keep_or_make(one)) for one in settings}
+        return dict(self._made)
 
     def _keep_or_make(self, settings: ChannelSettings) -> Channel:
-        before, channel = self._made.get(settings.name, (None, None))
-        if channel is not None and before == settings:
-            return channel
+        before = self._made.get(settings.name)
+        if before is not None and before.settings == settings:
+            return before.channel
         maker = self._makers.get(settings.kind)
         if maker is None:
             return _Unusable(f"this controller knows no channel of kind {settings.kind}")

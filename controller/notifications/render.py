@@ -1,46 +1,84 @@
 """From a notice to words: subject, plain text and HTML, with links into the web UI."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from controller.domain.model import Notice
-from controller.domain.notice_texts import TEXTS, NoticeKind
-from controller.domain.reasons import NEEDS_A_PERSON
+from controller.domain.digest import counted, groups
+from controller.domain.headlines import heading, headline
+from controller.domain.model import Notice, Severity
+from controller.domain.notice_texts import NoticeKind
 from controller.domain.words import label, words_for
 from controller.notifications.base import Rendered
 
 _WIDTH = 76
-_REASONS_IN_SUBJECT = 2
-_WITH_REASONS = frozenset({NoticeKind.HELD, NoticeKind.HOLD_CHANGED, NoticeKind.REMINDER})
+_GROUPS_IN_SUBJECT = 3
 
 
-def render(notice: Notice, *, link_base: str, cluster: str = "") -> Rendered:
-    """The message for ``notice``. ``link_base``: the web UI's address ("" when unknown: then without links)."""
+_COLOURS = {Severity.INFO: "#2b6cb0", Severity.WARNING: "#b7791f", Severity.CRITICAL: "#c53030"}
+"""Beside the word, never instead of it."""
+
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
+
+
+def render(
+    notice: Notice, *, link_base: str, clusters: Mapping[str, str] = _NO_NAMES, members: Sequence[Notice] = ()
+) -> Rendered:
+    """The message for ``notice``.
+
+    Args:
+        notice: what is told.
+        link_base: the web UI's address ("" when unknown: then without links).
+        clusters: names of clusters by id.
+        members: of a digest, the notices that it tells.
+    """
+    cluster = clusters.get(notice.cluster_id or "", "")
     link = link_to(notice, link_base=link_base)
     facts = {
         "notice": notice,
-        "headline": _headline(notice),
+        "headline": headline(notice),
         "why": [(label(reason), words_for(reason)) for reason in notice.why],
         "link": link,
+        "cluster": cluster,
+        "count": len(members),
+        "groups": groups(members),
+        "colours": _COLOURS,
+        "link_to": partial(link_to, link_base=link_base),
     }
+    kind = "digest" if members else "notice"
     return Rendered(
         notice=notice,
-        subject=subject(notice),
-        text=_TEMPLATES.get_template("notice.txt.j2").render(facts),
-        html=_TEMPLATES.get_template("notice.html.j2").render(facts),
+        subject=subject(notice, members=members),
+        text=_TEMPLATES.get_template(f"{kind}.txt.j2").render(facts),
+        html=_TEMPLATES.get_template(f"{kind}.html.j2").render(facts),
         link=link,
         cluster=cluster,
+        members=tuple(_brief(one, link_base=link_base, clusters=clusters) for one in members),
     )
 
 
-def subject(notice: Notice) -> str:
+def _brief(notice: Notice, *, link_base: str, clusters: Mapping[str, str]) -> Rendered:
+    """A member of a digest: its fields, not the text of a message that is never sent."""
+    return Rendered(
+        notice=notice,
+        subject=subject(notice),
+        text="",
+        html="",
+        link=link_to(notice, link_base=link_base),
+        cluster=clusters.get(notice.cluster_id or "", ""),
+    )
+
+
+def subject(notice: Notice, *, members: Sequence[Notice] = ()) -> str:
     """One line that says enough on a locked telephone: ``[hostfence] CRITICAL kvm-a3: held, storm``."""
-    line = f"[hostfence] {notice.severity.upper()} {notice.host_name}: {_headline(notice)}"
-    if notice.kind in _WITH_REASONS:
-        line = ", ".join([line, *_few_reasons(notice)])
-    return " ".join(line.split())
+    if notice.kind == NoticeKind.TEST:
+        return f"[hostfence] TEST: {headline(notice)}"
+    said = _groups_in_short(members) if members else heading(notice)
+    return " ".join(f"[hostfence] {notice.severity.upper()} {notice.host_name}: {said}".split())
 
 
 def link_to(notice: Notice, *, link_base: str) -> str:
@@ -53,17 +91,10 @@ def link_to(notice: Notice, *, link_base: str) -> str:
     return f"{base}/hosts/{quote(notice.host_id, safe='')}" if notice.host_id else base
 
 
-def _few_reasons(notice: Notice) -> list[str]:
-    worst_first = sorted(notice.why, key=lambda reason: reason not in NEEDS_A_PERSON)
-    shown = [label(reason) for reason in worst_first[:_REASONS_IN_SUBJECT]]
-    more = len(notice.why) - len(shown)
-    return [*shown, f"{more} more"] if more > 0 else shown
-
-
-def _headline(notice: Notice) -> str:
-    """A notice stored by a newer or older version may be of a kind this one does not know."""
-    known = notice.kind in tuple(NoticeKind)
-    return TEXTS[NoticeKind(notice.kind)].headline if known else notice.kind.replace("_", " ")
+def _groups_in_short(members: Sequence[Notice]) -> str:
+    found = groups(members)
+    more = len(found) - _GROUPS_IN_SUBJECT
+    return counted(found[:_GROUPS_IN_SUBJECT]) + (f"; {more} more" if more > 0 else "")
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> str:

@@ -1,8 +1,12 @@
 """What every store promises of intents, side effects, notices, tokens and audit."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.db.store import Conflict, Store, StoreError
+from controller.db.store_outbox import ChannelState
+from controller.domain.digest import Told
 from controller.domain.model import Delivery, DeliveryStatus, EffectKind, EffectStatus, Role, Severity
 from controller.domain.power import Accepted, PowerAction, PowerCode
 from controller.domain.reasons import Reason
@@ -120,7 +124,7 @@ async def test_a_notice_without_a_channel_is_kept(world: Store) -> None:
     async with world.transaction() as tx:
         assert await tx.add_notice(a.notice(), channels=())
         assert await tx.notices() == [(a.notice(), [])]
-        assert await tx.deliveries_due(now=at(99), limit=9) == []
+        assert await tx.channels_due(now=at(99)) == []
 
 
 async def test_a_notice_of_an_unknown_incident_is_a_conflict(world: Store) -> None:
@@ -134,34 +138,112 @@ async def test_deliveries_are_due_until_sent_or_given_up(world: Store) -> None:
     async with world.transaction() as tx:
         await tx.add_notice(a.notice("n2", at=at(-5)), channels=("mail",))
         await tx.add_notice(a.notice("n1"), channels=("mail", "snmp", "hook"))
-        due = await tx.deliveries_due(now=T0, limit=9)
-        assert [(d.id, n.id) for d, n in due] == [
-            ("n2/mail", "n2"),
-            ("n1/hook", "n1"),
-            ("n1/mail", "n1"),
-            ("n1/snmp", "n1"),
-        ]
-        assert await tx.deliveries_due(now=T0, limit=1) == due[:1]
-        assert await tx.deliveries_due(now=at(-6), limit=9) == []
-        again = Delivery(
-            id="n1/hook",
-            notice_id="n1",
-            channel="hook",
-            status=DeliveryStatus.PENDING,
-            next_try_at=at(60),
-            tries=1,
-            last_error="refused",
-        )
-        sent = Delivery(
-            id="n1/mail", notice_id="n1", channel="mail", status=DeliveryStatus.SENT, next_try_at=None, sent_at=at(1)
-        )
-        dead = Delivery(id="n1/snmp", notice_id="n1", channel="snmp", status=DeliveryStatus.DEAD, next_try_at=T0)
+        await tx.add_notice(a.notice("n3", at=at(5)), channels=("mail", "later"))
+        assert await tx.channels_due(now=T0) == ["hook", "mail", "snmp"]
+        due = await tx.deliveries_due(channel="mail", now=T0, limit=9)
+        assert [(d.id, n.id) for d, n in due] == [("n2/mail", "n2"), ("n1/mail", "n1")]
+        assert await tx.deliveries_due(channel="mail", now=T0, limit=1) == due[:1]
+        assert await tx.deliveries_due(channel="mail", now=at(-6), limit=9) == []
+        assert await tx.deliveries_due(channel="nobody", now=T0, limit=9) == []
+        again = replace(_delivery("n1", "hook"), next_try_at=at(60), tries=1, last_error="refused")
+        sent = replace(_delivery("n1", "mail"), status=DeliveryStatus.SENT, next_try_at=None, sent_at=at(1))
+        dead = replace(_delivery("n1", "snmp"), status=DeliveryStatus.DEAD, resent_at=at(-9))
         for delivery in (again, sent, dead):
             await tx.save_delivery(delivery)
-        assert [d.id for d, _ in await tx.deliveries_due(now=at(59), limit=9)] == ["n2/mail"]
-        assert [d for d, _ in await tx.deliveries_due(now=at(60), limit=9)][1] == again
-        [(_, kept), _] = await tx.notices()
-        assert kept == [again, sent, dead]
+        assert await tx.channels_due(now=at(59)) == ["later", "mail"]
+        assert [d.id for d, _ in await tx.deliveries_due(channel="mail", now=T0, limit=9)] == ["n2/mail"]
+        assert [d for d, _ in await tx.deliveries_due(channel="hook", now=at(60), limit=9)] == [again]
+        assert await tx.notice("n1") == (a.notice("n1"), [again, sent, dead])
+        assert await tx.notice("n9") is None
+
+
+async def test_a_channels_turn_is_had_by_one_transaction(world: Store) -> None:
+    async with world.transaction() as tx:
+        assert await tx.channel_turn("mail")
+        assert await tx.channel_turn("mail"), "it has it already"
+    async with world.transaction() as tx:
+        assert await tx.channel_turn("mail")
+
+
+async def test_what_is_put_off_is_due_later(world: Store) -> None:
+    async with world.transaction() as tx:
+        for number in range(3):
+            await tx.add_notice(a.notice(f"n{number}"), channels=("mail",))
+        await tx.save_delivery(replace(_delivery("n2", "mail"), status=DeliveryStatus.SENT, next_try_at=None))
+        await tx.put_off(["n0/mail", "n2/mail"], until=at(30))
+        assert [d.id for d, _ in await tx.deliveries_due(channel="mail", now=T0, limit=9)] == ["n1/mail"]
+        assert [d.id for d, _ in await tx.deliveries_due(channel="mail", now=at(30), limit=9)] == ["n1/mail", "n0/mail"]
+        await tx.put_off([], until=at(30))
+
+
+async def test_what_is_folded_is_told_in_the_digest_and_nowhere_else(world: Store) -> None:
+    async with world.transaction() as tx:
+        for number in (1, 0):
+            await tx.add_notice(a.notice(f"n{number}", at=at(number)), channels=("mail", "hook"))
+        await tx.add_notice(a.notice("d1", at=at(2), kind="digest"), channels=("mail",))
+        await tx.fold(["n0/mail", "n1/mail"], digest_id="d1")
+        assert [one.id for one in await tx.members_of("d1")] == ["n0", "n1"]
+        assert await tx.members_of("n0") == []
+        assert await tx.channels_due(now=at(9)) == ["hook", "mail"]
+        assert [d.id for d, _ in await tx.deliveries_due(channel="mail", now=at(9), limit=9)] == ["d1/mail"]
+        [(found, _)] = await tx.deliveries(channel="mail", status=DeliveryStatus.IN_DIGEST, limit=1)
+        told = replace(_delivery("n1", "mail"), status=DeliveryStatus.IN_DIGEST, next_try_at=None, digest_id="d1")
+        assert found == told
+    with raising(Conflict) as caught:
+        async with world.transaction() as tx:
+            await tx.fold(["n0/hook"], digest_id="nobody")
+    assert caught.error.field == "digest_id"
+
+
+async def test_what_a_channel_was_told_lately_is_counted(world: Store) -> None:
+    begun = [
+        replace(_delivery("n0", "mail"), tries=1),
+        replace(_delivery("n1", "mail"), status=DeliveryStatus.SENT, tries=1),
+        replace(_delivery("n2", "mail"), status=DeliveryStatus.DEAD, tries=2),
+        replace(_delivery("n3", "mail"), status=DeliveryStatus.SENT, tries=1),
+    ]
+    async with world.transaction() as tx:
+        assert await tx.told_on(channel="mail", since=T0) == Told()
+        for number in range(4):
+            await tx.add_notice(a.notice(f"n{number}", at=at(number)), channels=("mail", "hook"))
+        for number in (5, 6):
+            await tx.add_notice(a.notice(f"d{number}", at=at(number), kind="digest"), channels=("mail",))
+        await tx.add_notice(a.notice("n9", at=at(9)), channels=("mail",))
+        for one in begun:
+            await tx.save_delivery(one)
+        await tx.fold(["n9/mail"], digest_id="d6")
+        assert await tx.told_on(channel="mail", since=T0) == Told(messages=5, digest_at=at(6)), "the edge is outside"
+        assert await tx.told_on(channel="mail", since=at(6)) == Told()
+        assert await tx.told_on(channel="hook", since=at(-1)) == Told(), "nobody has begun"
+
+
+async def test_deliveries_are_found_for_people(world: Store) -> None:
+    async with world.transaction() as tx:
+        for number in range(4):
+            incident = "i1" if number % 2 else None
+            await tx.add_notice(a.notice(f"n{number}", at=at(number), incident_id=incident), channels=("mail", "hook"))
+        dead = replace(_delivery("n2", "mail"), status=DeliveryStatus.DEAD)
+        await tx.save_delivery(dead)
+        assert [d.id for d, _ in await tx.deliveries(limit=3)] == ["n3/mail", "n3/hook", "n2/mail"]
+        assert [(d, n.id) for d, n in await tx.deliveries(status=DeliveryStatus.DEAD)] == [(dead, "n2")]
+        assert [d.id for d, _ in await tx.deliveries(channel="hook", before=at(2))] == ["n1/hook", "n0/hook"]
+        assert [n.id for _, n in await tx.deliveries(channel="hook", incident_id="i1")] == ["n3", "n1"]
+
+
+async def test_how_the_channels_do(world: Store) -> None:
+    async with world.transaction() as tx:
+        for number in range(4):
+            await tx.add_notice(a.notice(f"n{number}", at=at(number)), channels=("mail",))
+        await tx.add_notice(a.notice("n9"), channels=("hook",))
+        for number in (0, 1):
+            await tx.save_delivery(
+                replace(_delivery(f"n{number}", "mail"), status=DeliveryStatus.SENT, sent_at=at(10 + number))
+            )
+        await tx.save_delivery(replace(_delivery("n2", "mail"), status=DeliveryStatus.DEAD))
+        assert await tx.channel_states() == {
+            "hook": ChannelState(pending=1),
+            "mail": ChannelState(pending=1, dead=1, last_sent_at=at(11)),
+        }
 
 
 async def test_notices_come_newest_first(world: Store) -> None:
@@ -172,6 +254,7 @@ async def test_notices_come_newest_first(world: Store) -> None:
         assert [n.id for n, _ in await tx.notices(limit=3)] == ["n3", "n2", "n1"]
         assert [n.id for n, _ in await tx.notices(incident_id="i1")] == ["n3", "n1"]
         assert [n.id for n, _ in await tx.notices(incident_id="i1", limit=1)] == ["n3"]
+        assert [n.id for n, _ in await tx.notices(before=at(2))] == ["n1", "n0"], "the edge is outside"
 
 
 async def test_tokens_are_found_by_digest_even_when_revoked(store: Store) -> None:

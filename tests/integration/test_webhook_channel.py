@@ -23,7 +23,7 @@ GUIDE = REPOSITORY / "docs/notifications.md"
 KEY = base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
 SECRET, TOKEN = f"whsec_{KEY}", "let-me-in-please"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MESSAGE = render(a_notice(), link_base="https://hostfence.example.org", cluster="kvm-a")
+MESSAGE = render(a_notice(), link_base="https://hostfence.example.org", clusters={"c-1": "kvm-a"})
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.simulation.memory_store import MemoryStore, MemoryTx
 
 T = TypeVar("T")
 
-QUIET = ("claim_due", "effects_due", "deliveries_due")
+QUIET = ("claim_due", "effects_due", "channels_due")
 """Asked on every beat; where memory says that nothing is due, PostgreSQL is asked each time in ``ONE_IN`` only."""
 
 ONE_IN = 20

@@ -38,6 +38,9 @@ class Deliveries(Base):
     __table_args__ = (
         Index("uq__deliveries__channel", "notice_id", "channel", unique=True),
         Index("ix__deliveries__next_try_at", "next_try_at", postgresql_where=text("status = 'pending'")),
+        Index("ix__deliveries__dead", "channel", postgresql_where=text("status = 'dead'")),
+        Index("ix__deliveries__sent_at", "channel", "sent_at", postgresql_where=text("status = 'sent'")),
+        Index("ix__deliveries__digest_id", "digest_id", postgresql_where=text("status = 'in_digest'")),
     )
 
     id: Mapped[str] = mapped_column(Line, primary_key=True)
@@ -48,3 +51,5 @@ class Deliveries(Base):
     tries: Mapped[int]
     last_error: Mapped[str] = mapped_column(Line)
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
+    digest_id: Mapped[str | None] = mapped_column(Line, ForeignKey("notices.id"))
+    resent_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -21,13 +21,17 @@ class ChannelError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSettings:
-    """What every channel has. Empty ``clusters`` (ids) and ``events`` (kinds or groups of notices): all of them."""
+    """What every channel has. Empty ``clusters`` (ids) and ``events`` (kinds or groups of notices): all of them.
+
+    ``digest_after``: this many messages in ten minutes, then several notices in one; 0: each on its own, always.
+    """
 
     name: str
     kind: str
     min_severity: Severity = Severity.INFO
     clusters: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    digest_after: int = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +51,20 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelKind:
-    """One kind of channel."""
+    """One kind of channel.
+
+    ``goes_to``: where its messages go, for people, without a secret. ``confirms``: whether one that was sent without an
+    error is known to have reached the receiver's system. ``room``: how many characters of a digest's names fit into one
+    message; 0: all of them.
+    """
 
     name: str
     help: str
     settings: type[ChannelSettings]
     fields: Mapping[str, Field]
+    goes_to: Callable[[Any], str]
+    confirms: Callable[[Any], bool] = lambda _settings: True
+    room: int = 0
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -100,6 +112,13 @@ def one_of(*choices: str) -> Callable[[Any, str], str]:
     return read
 
 
+def flag(raw: Any, where: str) -> bool:
+    """Yes or no."""
+    if not isinstance(raw, bool):
+        raise ChannelError(f"{where} must be true or false")
+    return raw
+
+
 def _words(raw: Any, where: str) -> tuple[str, ...]:
     if not isinstance(raw, list) or len(raw) > _MAX_ROUTES:
         raise ChannelError(f"{where} must be a list of at most {_MAX_ROUTES} texts")
@@ -118,5 +137,8 @@ COMMON: dict[str, Field] = {
     "min_severity": Field(read=one_of(*Severity), help="info, warning or critical: quieter notices are not sent"),
     "clusters": Field(read=_words, help="only notices about these clusters (name or id), and those about everything"),
     "events": Field(read=_events, help="only these kinds or groups of notices"),
+    "digest_after": Field(
+        read=whole(0, 1000), help="this many messages in ten minutes, then several notices in one; 0: never"
+    ),
 }
 """What may be written for every kind; ``kind`` itself comes on top."""

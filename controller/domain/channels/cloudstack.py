@@ -17,4 +17,6 @@ CLOUDSTACK = ChannelKind(
     help="alerts in CloudStack's own list",
     settings=CloudStackChannel,
     fields={},
+    goes_to=lambda _settings: "CloudStack's alerts",
+    room=700,  # of the 999 characters of an alert
 )

@@ -64,4 +64,5 @@ EMAIL = ChannelKind(
         "username": Field(read=text, help="where the server wants a login", binds=True),
         "password": Field(read=text, help="that user's password", secret=True),
     },
+    goes_to=lambda settings: f"{', '.join(settings.recipients)} through {settings.host}:{settings.port}",
 )

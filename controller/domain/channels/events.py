@@ -21,6 +21,7 @@ _APART: dict[NoticeKind, EventGroup] = {
     NoticeKind.CLOUD_TROUBLE: EventGroup.CLOUD,
     NoticeKind.CLOUD_IS_BACK: EventGroup.CLOUD,
     NoticeKind.DATABASE_RESTORED: EventGroup.CONTROLLER,
+    NoticeKind.TEST: EventGroup.CONTROLLER,
 }
 """Everything else is about an incident."""
 
@@ -30,5 +31,8 @@ def group_of(kind: str) -> EventGroup:
     return next((group for known, group in _APART.items() if known == kind), EventGroup.INCIDENT)
 
 
-EVENTS: tuple[str, ...] = (*EventGroup, *NoticeKind)
+ASKED_FOR = frozenset({NoticeKind.DIGEST, NoticeKind.TEST})
+"""Messages that tell of no decision of their own: a digest goes where its notices go, a test where it is asked for."""
+
+EVENTS: tuple[str, ...] = (*EventGroup, *(kind for kind in NoticeKind if kind not in ASKED_FOR))
 """Every word that ``events`` of a channel may hold."""

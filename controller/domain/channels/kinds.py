@@ -12,6 +12,9 @@ from controller.domain.channels.webhook import WEBHOOK
 KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL, WEBHOOK, CLOUDSTACK)}
 """Every kind of channel there is; bootstrap names what sends each."""
 
+_AS_USUAL = ("clusters", "events", "digest_after")
+"""Not stored where they are what the kind has anyway: a later version may have a better default."""
+
 _ALL_SECRETS = frozenset(name for kind in KINDS.values() for name in kind.secrets)
 
 
@@ -31,11 +34,11 @@ def parse_channels(raw: Sequence[Any]) -> tuple[ChannelSettings, ...]:
 def channel_to_json(channel: ChannelSettings) -> dict[str, Any]:
     """All of it, secrets too: for the store only."""
     found = {one.name: getattr(channel, one.name) for one in fields(channel)}
-    unrouted = {name for name in ("clusters", "events") if not found[name]}
+    unwritten = {one.name for one in fields(channel) if one.name in _AS_USUAL and found[one.name] == one.default}
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in found.items()
-        if name not in unrouted
+        if name not in unwritten
     }
 
 

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 
 from controller.domain.channels.base import ChannelSettings
 from controller.domain.channels.events import group_of
-from controller.domain.model import Notice, Severity
-
-_LOUDNESS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
+from controller.domain.headlines import LOUDNESS
+from controller.domain.model import Notice
 
 
 def wants(channel: ChannelSettings, notice: Notice) -> bool:
     """Whether ``channel`` carries ``notice``. What is about no cluster is about all of them."""
     return (
-        _LOUDNESS[notice.severity] >= _LOUDNESS[channel.min_severity]
+        LOUDNESS[notice.severity] >= LOUDNESS[channel.min_severity]
         and (not channel.clusters or notice.cluster_id is None or notice.cluster_id in channel.clusters)
         and (not channel.events or notice.kind in channel.events or group_of(notice.kind) in channel.events)
     )

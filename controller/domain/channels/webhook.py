@@ -18,13 +18,17 @@ _MACHINE_ITSELF = ("localhost", "127.0.0.1", "::1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookChannel(ChannelSettings):
-    """CloudEvents by HTTPS. ``ca``: PEM, trusted instead of the system's certificates."""
+    """CloudEvents by HTTPS. ``ca``: PEM, trusted instead of the system's certificates.
+
+    Programs want one event for each decision, and can count: no digest unless it is asked for.
+    """
 
     kind: str = "webhook"
     url: str
     secret: str = field(default="", repr=False)
     token: str = field(default="", repr=False)
     ca: str = ""
+    digest_after: int = 0
 
 
 def signing_key(secret: str) -> bytes:
@@ -110,4 +114,5 @@ WEBHOOK = ChannelKind(
             read=_certificates, help="certificates in PEM that are trusted instead of the system's", binds=True
         ),
     },
+    goes_to=lambda settings: settings.url,
 )

@@ -28,7 +28,10 @@ class CloudStackAlerts:
 
 def words(rendered: Rendered) -> str:
     """Subject, what happened and the link, in one line of at most :data:`LONGEST` characters."""
+    notice = rendered.notice
     end = f" {rendered.link}" if rendered.link else ""
-    line = " ".join(f"{rendered.subject}. {rendered.notice.what} Next: {rendered.notice.next}".split())
+    # a digest says in its text what its subject only counts, and that needs the room
+    first = f"[hostfence] {notice.severity.upper()} {notice.host_name}" if rendered.members else rendered.subject
+    line = " ".join(f"{first}. {notice.what} Next: {notice.next}".split())
     room = LONGEST - len(end)
     return (line if len(line) <= room else line[: room - 1] + "…") + end

@@ -104,16 +104,26 @@ async def test_two_notifiers_take_different_deliveries_and_effects(postgres_stor
     await furnish(postgres_store)
     async with postgres_store.transaction() as tx:
         await tx.open_incident(a.incident())
-        await tx.add_notice(a.notice(), channels=("mail", "snmp"))
+        for number in (1, 2):
+            await tx.add_notice(a.notice(f"n{number}"), channels=("mail",))
         await tx.add_effect(a.effect("x1"))
         await tx.add_effect(a.effect("x2"))
     taken: list[str] = []
     async with AsyncExitStack() as stack:
         for _ in range(3):
             tx = await stack.enter_async_context(postgres_store.transaction())
-            taken += [d.id for d, _ in await tx.deliveries_due(now=T0, limit=1)]
+            taken += [d.id for d, _ in await tx.deliveries_due(channel="mail", now=T0, limit=1)]
             taken += [e.id for e in await tx.effects_due(now=T0, limit=1)]
-    assert sorted(taken) == ["n1/mail", "n1/snmp", "x1", "x2"]
+    assert sorted(taken) == ["n1/mail", "n2/mail", "x1", "x2"]
+
+
+async def test_a_channels_turn_is_not_had_twice_at_once(postgres_store: PostgresStore) -> None:
+    async with postgres_store.transaction() as first, postgres_store.transaction() as second:
+        assert await first.channel_turn("mail")
+        assert not await second.channel_turn("mail")
+        assert await second.channel_turn("pager")
+    async with postgres_store.transaction() as tx:
+        assert await tx.channel_turn("mail")
 
 
 async def test_a_notice_told_by_two_at_once_is_told_once(postgres_store: PostgresStore) -> None:

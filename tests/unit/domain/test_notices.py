@@ -2,11 +2,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from controller.domain import notices
 from controller.domain.certificates import Ending
+from controller.domain.digest import digest
 from controller.domain.incident import Acknowledgement
 from controller.domain.model import DeviceHealth, Effect, EffectKind, EffectStatus, Health, Notice, Severity
 from controller.domain.notice_texts import EFFECT_FAILED, TEXTS, NoticeKind
@@ -19,6 +21,9 @@ from tests.fixtures.notices import HOST, after_a_command, an_incident
 
 INCIDENT, SENT = an_incident(), after_a_command()
 ENROLLED = replace(HOST, agent_tls=True, agent_tls_until=START + timedelta(days=6))
+
+
+ON_MAIL: dict[str, Any] = {"channel": "mail", "at": START}
 
 
 def _effect(kind: EffectKind = EffectKind.QUARANTINE, status: EffectStatus = EffectStatus.INTENDED) -> Effect:
@@ -73,6 +78,8 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
     NoticeKind.CLOUD_TROUBLE: lambda: notices.cloud_trouble(
         "listHosts: no answer.", since=START, at=START + timedelta(minutes=10)
     ),
+    NoticeKind.TEST: lambda: notices.channel_test("n-1", channel="on call", by="eva", at=START),
+    NoticeKind.DIGEST: lambda: digest([_held(Reason.STORM), notices.opened(INCIDENT, HOST, at=START)], **ON_MAIL),
     NoticeKind.CLOUD_IS_BACK: lambda: notices.cloud_is_back(since=START, at=START + timedelta(minutes=15)),
     NoticeKind.PLACED_ELSEWHERE: lambda: notices.placed_elsewhere(
         INCIDENT, HOST, at=START, where={"web-1": "kvm-a4", "db-1": ""}
@@ -90,7 +97,14 @@ EVERY: dict[NoticeKind, Callable[[], Notice]] = {
 }
 
 
-OF_EVERYTHING = {NoticeKind.DATABASE_RESTORED, NoticeKind.CLOUD_TROUBLE, NoticeKind.CLOUD_IS_BACK}
+ABOUT = {
+    NoticeKind.DATABASE_RESTORED: (None, None, "every host"),
+    NoticeKind.CLOUD_TROUBLE: (None, None, "every host"),
+    NoticeKind.CLOUD_IS_BACK: (None, None, "every host"),
+    NoticeKind.DIGEST: (None, "c-1", "1 host"),
+    NoticeKind.TEST: (None, None, "no host"),
+}
+"""What is not about the one host."""
 
 
 def test_every_kind_has_texts_and_a_builder() -> None:
@@ -102,10 +116,10 @@ def test_every_kind_has_texts_and_a_builder() -> None:
 def test_each_says_which_host_what_next_and_how_to_stop_it(kind: NoticeKind) -> None:
     notice = EVERY[kind]()
     assert notice.kind == kind
-    one = (HOST.id, HOST.cluster_id, HOST.name)
-    everything = kind in OF_EVERYTHING
-    assert ("kvm-a3" in notice.what) is (not everything or kind is NoticeKind.DATABASE_RESTORED)
-    assert (notice.host_id, notice.cluster_id, notice.host_name) == ((None, None, "every host") if everything else one)
+    about = ABOUT.get(kind, (HOST.id, HOST.cluster_id, HOST.name))
+    named = about[0] is not None or kind in (NoticeKind.DATABASE_RESTORED, NoticeKind.DIGEST)
+    assert ("kvm-a3" in notice.what) is named
+    assert (notice.host_id, notice.cluster_id, notice.host_name) == about
     for text in (notice.what, notice.next, notice.how_to_stop):
         assert text.endswith((".", "?"))
         assert not re.search(r"[{}]|  |\.\.|None|[a-z]_[a-z]", text), text

@@ -18,8 +18,8 @@ def test_a_channel_lives_as_long_as_its_settings() -> None:
     registry = ChannelRegistry({"email": lambda _: FakeChannel()})
     first = registry.current([OPS, BOSS])
     again = registry.current([replace(OPS, port=587), BOSS])
-    assert again["boss"] is first["boss"]
-    assert again["ops"] is not first["ops"]
+    assert again["boss"].channel is first["boss"].channel
+    assert again["ops"].channel is not first["ops"].channel
     assert registry.current([]) == {}
 
 
@@ -32,9 +32,9 @@ async def test_a_channel_that_cannot_be_made_says_so_and_hinders_no_other() -> N
     channels = ChannelRegistry({"email": make}).current([OPS, BOSS])
     message = render(a_notice(), link_base="")
     with pytest.raises(ChannelError, match="certificate") as caught:
-        await channels["boss"].send(message)
+        await channels["boss"].channel.send(message)
     assert (caught.value.permanent, caught.value.channel_down) == (False, True)
-    assert await channels["ops"].send(message) == ""
+    assert await channels["ops"].channel.send(message) == ""
 
 
 async def test_a_kind_nobody_makes_says_so_and_hinders_no_other() -> None:
@@ -42,6 +42,6 @@ async def test_a_kind_nobody_makes_says_so_and_hinders_no_other() -> None:
     channels = registry.current([replace(OPS, name="pager", kind="pigeon"), OPS])
     message = render(a_notice(), link_base="")
     with pytest.raises(ChannelError, match="no channel of kind pigeon") as caught:
-        await channels["pager"].send(message)
+        await channels["pager"].channel.send(message)
     assert not caught.value.permanent
-    assert await channels["ops"].send(message) == ""
+    assert await channels["ops"].channel.send(message) == ""
