@@ -27,6 +27,9 @@ from controller.engine.notifier import Notifier
 from controller.engine.supervisor import Loop, Supervisor
 from controller.notifications.channels.cloudstack import CloudStackAlerts
 from controller.notifications.channels.email import Email
+from controller.notifications.channels.snmp import Snmp
+from controller.notifications.channels.snmp_engine import SnmpPost
+from controller.notifications.channels.snmp_identity import EngineIdentity
 from controller.notifications.channels.webhook import Webhook
 from controller.notifications.registry import ChannelRegistry, ChannelSource, Outlet
 from controller.power.devices import GatedDevices
@@ -61,6 +64,7 @@ class House:
     registry: PowerRegistry
     turns: PostgresTurns | None
     device_rules: DeviceRules
+    snmp: SnmpPost
 
     async def aclose(self) -> None:
         """Close what :func:`build` opened, the database last."""
@@ -69,6 +73,7 @@ class House:
             await self.turns.aclose()
         await self.agents.aclose()
         await self.cloud.aclose()
+        self.snmp.close()
         for engine in self.engines:
             await engine.dispose()
 
@@ -114,7 +119,8 @@ def build(config: Config, *, url: str, key: str) -> House:
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
     link_base = str(config.public_url or "")
-    channels = _channels(world, source=link_base or "urn:hostfence")
+    snmp = SnmpPost(EngineIdentity(config.data_dir))
+    channels = _channels(world, snmp, source=link_base or "urn:hostfence")
     notifier = Notifier(store, clock, channels, link_base=link_base)
     return House(
         store=store,
@@ -128,6 +134,7 @@ def build(config: Config, *, url: str, key: str) -> House:
         registry=registry,
         turns=turns,
         device_rules=rules,
+        snmp=snmp,
     )
 
 
@@ -181,13 +188,14 @@ def _hooks(config: Config) -> Hooks:
     )
 
 
-def _channels(world: World, *, source: str) -> ChannelSource:
+def _channels(world: World, snmp: SnmpPost, *, source: str) -> ChannelSource:
     """``source``: what webhooks say they come from."""
     cloud = world.cloud
     channels = ChannelRegistry(
         {
             "email": Email,
             "webhook": lambda settings: Webhook(settings, source=source),
+            "snmp": lambda settings: Snmp(settings, snmp),
             "cloudstack": lambda _: CloudStackAlerts(cloud.alert if isinstance(cloud, CloudStack) else None),
         }
     )

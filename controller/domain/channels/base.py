@@ -55,7 +55,7 @@ class ChannelKind:
 
     ``goes_to``: where its messages go, for people, without a secret. ``confirms``: whether one that was sent without an
     error is known to have reached the receiver's system. ``room``: how many characters of a digest's names fit into one
-    message; 0: all of them.
+    message; 0: all of them. ``together``: what is wrong with the fields as a whole, secrets included; "" for nothing.
     """
 
     name: str
@@ -65,6 +65,7 @@ class ChannelKind:
     goes_to: Callable[[Any], str]
     confirms: Callable[[Any], bool] = lambda _settings: True
     room: int = 0
+    together: Callable[[Any], str] = lambda _settings: ""
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -7,9 +7,10 @@ from typing import Any
 from controller.domain.channels.base import COMMON, ChannelError, ChannelKind, ChannelSettings
 from controller.domain.channels.cloudstack import CLOUDSTACK
 from controller.domain.channels.email import EMAIL
+from controller.domain.channels.snmp import SNMP
 from controller.domain.channels.webhook import WEBHOOK
 
-KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL, WEBHOOK, CLOUDSTACK)}
+KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL, WEBHOOK, SNMP, CLOUDSTACK)}
 """Every kind of channel there is; bootstrap names what sends each."""
 
 _AS_USUAL = ("clusters", "events", "digest_after")
@@ -87,6 +88,8 @@ def _complete(channel: ChannelSettings) -> ChannelSettings:
     for name, field in KINDS[channel.kind].fields.items():
         if field.secret and field.required and not getattr(channel, name):
             raise ChannelError(f"channel {channel.name}: {name} is missing")
+    if problem := KINDS[channel.kind].together(channel):
+        raise ChannelError(f"channel {channel.name}: {problem}")
     return channel
 
 
