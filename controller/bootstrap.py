@@ -1,5 +1,6 @@
 """The composition root: the only place that names concrete drivers, channels, clouds and the database."""
 
+import asyncio
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,13 +26,14 @@ from controller.domain.inheritance import channels_of
 from controller.domain.model import Host, Pool, Vm
 from controller.engine.notifier import Notifier
 from controller.engine.supervisor import Loop, Supervisor
+from controller.notifications.channels.apprise import AT_ONCE, Apprise
 from controller.notifications.channels.cloudstack import CloudStackAlerts
 from controller.notifications.channels.email import Email
 from controller.notifications.channels.snmp import Snmp
 from controller.notifications.channels.snmp_engine import SnmpPost
 from controller.notifications.channels.snmp_identity import EngineIdentity
 from controller.notifications.channels.webhook import Webhook
-from controller.notifications.registry import ChannelRegistry, ChannelSource, Outlet
+from controller.notifications.registry import ChannelMaker, ChannelRegistry, ChannelSource, Outlet
 from controller.power.devices import GatedDevices
 from controller.power.drivers.exec import ExecDriver
 from controller.power.drivers.fence_agent import AgentShelf
@@ -189,19 +191,22 @@ def _hooks(config: Config) -> Hooks:
 
 
 def _channels(world: World, snmp: SnmpPost, *, source: str) -> ChannelSource:
-    """``source``: what webhooks say they come from."""
-    cloud = world.cloud
-    channels = ChannelRegistry(
-        {
-            "email": Email,
-            "webhook": lambda settings: Webhook(settings, source=source),
-            "snmp": lambda settings: Snmp(settings, snmp),
-            "cloudstack": lambda _: CloudStackAlerts(cloud.alert if isinstance(cloud, CloudStack) else None),
-        }
-    )
+    channels = ChannelRegistry(channel_makers(world.cloud, snmp, source=source))
 
     async def current() -> Mapping[str, Outlet]:
         async with world.store.transaction() as tx:
             return channels.current(channels_of(await tx.setting_rows(owners=("",))))
 
     return current
+
+
+def channel_makers(cloud: Cloud, snmp: SnmpPost, *, source: str) -> dict[str, ChannelMaker]:
+    """What makes a channel of each kind. ``source``: what webhooks say they come from."""
+    workers = asyncio.Semaphore(AT_ONCE)
+    return {
+        "email": Email,
+        "webhook": lambda settings: Webhook(settings, source=source),
+        "snmp": lambda settings: Snmp(settings, snmp),
+        "apprise": lambda settings: Apprise(settings, workers),
+        "cloudstack": lambda _: CloudStackAlerts(cloud.alert if isinstance(cloud, CloudStack) else None),
+    }

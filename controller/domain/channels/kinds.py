@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from controller.domain.channels.apprise import APPRISE
 from controller.domain.channels.base import COMMON, ChannelError, ChannelKind, ChannelSettings
 from controller.domain.channels.cloudstack import CLOUDSTACK
 from controller.domain.channels.email import EMAIL
 from controller.domain.channels.snmp import SNMP
 from controller.domain.channels.webhook import WEBHOOK
 
-KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL, WEBHOOK, SNMP, CLOUDSTACK)}
+KINDS: dict[str, ChannelKind] = {kind.name: kind for kind in (EMAIL, WEBHOOK, SNMP, APPRISE, CLOUDSTACK)}
 """Every kind of channel there is; bootstrap names what sends each."""
 
 _AS_USUAL = ("clusters", "events", "digest_after")

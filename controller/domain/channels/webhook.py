@@ -13,7 +13,7 @@ from controller.domain.pem import certificates
 SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret in base64 begins with (Standard Webhooks)
 _LEAST_KEY_BYTES = 16
 _LONGEST_URL = 1024
-_MACHINE_ITSELF = ("localhost", "127.0.0.1", "::1")
+MACHINE_ITSELF = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ def _url(raw: Any, where: str) -> str:
         raise ChannelError(f"{where} must be an address like https://hooks.example.org/fencing") from None
     if parts.scheme not in ("http", "https") or not host or " " in url:
         raise ChannelError(f"{where} must be an address like https://hooks.example.org/fencing")
-    if parts.scheme == "http" and host not in _MACHINE_ITSELF:
+    if parts.scheme == "http" and host not in MACHINE_ITSELF:
         raise ChannelError(f"{where} must begin with https:// (http:// only to this machine itself)")
     if parts.username is not None or parts.password is not None:
         raise ChannelError(f"{where} must hold no user and password, because it is shown; use token")

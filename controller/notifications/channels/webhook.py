@@ -9,7 +9,6 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,8 +18,9 @@ from typing import Any
 import httpx
 
 from controller.domain.channels.events import group_of
-from controller.domain.channels.webhook import WebhookChannel, refused_for_webhook, signing_key
+from controller.domain.channels.webhook import WebhookChannel, signing_key
 from controller.domain.words import label
+from controller.notifications import addresses
 from controller.notifications.base import SEND_TIMEOUT, ChannelError, Rendered
 from controller.notifications.secrecy import cleaned
 
@@ -87,10 +87,8 @@ class Webhook:
     async def _refuse_address(self) -> None:
         """A name that leads to where clouds keep their credentials gets nothing (see ``docs/notifications.md``)."""
         url = httpx.URL(self._settings.url)
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, url.port or 443, type=socket.SOCK_STREAM)
-        for *_, address in found:
-            if refused := refused_for_webhook(str(address[0]).partition("%")[0]):
-                raise self._down(f"{url.host} is {address[0]}, which {refused}")
+        if why := await addresses.refused(url.host, url.port or 443):
+            raise self._down(why)
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, httpx.Headers, str]:
         client = httpx.AsyncClient(
@@ -151,6 +149,7 @@ def cloud_event(rendered: Rendered, *, source: str) -> dict[str, Any]:
             "next": notice.next,
             "how_to_stop": notice.how_to_stop,
             "link": rendered.link or None,
+            **({"notices": [cloud_event(one, source=source) for one in rendered.members]} if rendered.members else {}),
         },
     }
 
