@@ -101,6 +101,8 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             device_rules=house.device_rules,
             explainer=Explainer(house.world),
             sights=house.world.sights,
+            channels=house.channels,
+            link_base=house.link_base,
             version=version("hostfence"),
         ),
         WebOptions(public_url=str(config.public_url or ""), frame_ancestors=config.frame_ancestors),

@@ -67,6 +67,8 @@ class House:
     turns: PostgresTurns | None
     device_rules: DeviceRules
     snmp: SnmpPost
+    channels: ChannelSource
+    link_base: str
 
     async def aclose(self) -> None:
         """Close what :func:`build` opened, the database last."""
@@ -137,6 +139,8 @@ def build(config: Config, *, url: str, key: str) -> House:
         turns=turns,
         device_rules=rules,
         snmp=snmp,
+        channels=channels,
+        link_base=link_base,
     )
 
 

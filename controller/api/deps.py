@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from controller.db.store import Clock, Store
+from controller.notifications.registry import ChannelSource, no_channels
 from controller.services.device_rules import DeviceRules
 from controller.services.explaining import Explainer
 from controller.services.operations import Operations
@@ -19,6 +20,7 @@ class Deps:
     """The ports and the few facts of configuration that the API shows or checks with.
 
     ``sights``: what the engine of this process was last told by each agent.
+    ``channels``: what notifications leave through, for tests; ``link_base``: the web pages' address in messages.
     ``lifespan``: what starts and stops with the application (engine, notifier, database).
     """
 
@@ -29,6 +31,8 @@ class Deps:
     explainer: Explainer
     version: str
     sights: Sights = field(default_factory=Sights)
+    channels: ChannelSource = no_channels
+    link_base: str = ""
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
 

@@ -17,6 +17,7 @@ from controller.api.routes import (
     enrolment,
     hosts,
     incidents,
+    notifications,
     pools,
     power,
     readiness,
@@ -51,7 +52,9 @@ def add_api(app: FastAPI, deps: Deps) -> None:
     app.add_middleware(Authenticate, store=deps.store, door=OpenDoor(deps.clock.boottime))
     add_problem_handlers(app)
     everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses(_CAN_HAPPEN))
-    for module in (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud, incidents, control):
+    for module in (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud, incidents):
+        everything.include_router(module.router)
+    for module in (notifications, control):
         everything.include_router(module.router)
     app.include_router(everything)
     app.include_router(enrolment.open_router, prefix=PREFIX, responses=_responses(_AT_THE_DOOR))

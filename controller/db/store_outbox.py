@@ -53,6 +53,10 @@ class OutboxTx(Protocol):
         """These are told in the notice ``digest_id`` from now on, and no longer by themselves."""
         ...
 
+    async def resend_dead(self, *, channel: str, at: datetime) -> int:
+        """Every dead one of a channel is pending again, due and resent at ``at``, with no try made; how many."""
+        ...
+
     async def members_of(self, digest_id: str) -> list[Notice]:
         """The notices that a digest tells, oldest first."""
         ...

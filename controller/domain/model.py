@@ -311,12 +311,17 @@ class Notice:
 
 
 class DeliveryStatus(StrEnum):
-    """Where one message to one channel stands. ``dead``: given up, visibly. ``in_digest``: told as part of another."""
+    """Where one message to one channel stands.
+
+    ``dead``: given up, visibly. ``in_digest``: told as part of another. ``test_failed``: a test is not tried again, and
+    nothing is lost with it.
+    """
 
     PENDING = "pending"
     SENT = "sent"
     DEAD = "dead"
     IN_DIGEST = "in_digest"
+    TEST_FAILED = "test_failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,11 @@ ChannelSource = Callable[[], Awaitable[Mapping[str, Outlet]]]
 """Gives the channels of this moment by name: settings can change while hostfence runs."""
 
 
+async def no_channels() -> Mapping[str, Outlet]:
+    """A source with nothing in it."""
+    return {}
+
+
 class ChannelRegistry:
     """Keeps each channel for as long as its settings stay the same: a channel may remember what it sent."""
 

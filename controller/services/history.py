@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from controller.db.store import Store
 from controller.domain.incident import Incident
-from controller.domain.model import Attempt, AuditRow, Delivery, Effect, Event, Notice, RoundRecord
+from controller.domain.model import Attempt, AuditRow, Delivery, DeliveryStatus, Effect, Event, Notice, RoundRecord
 from controller.services.errors import BadInput, NotFound
 from controller.services.lookup import cluster_by_ref, host_by_ref
 
@@ -106,10 +106,46 @@ async def effects(store: Store, incident_id: str) -> list[Effect]:
         return [one for one in await tx.effects_of(host_id=found.host_id) if one.incident_id == incident_id]
 
 
-async def notices(store: Store, *, incident_id: str | None, limit: int) -> list[tuple[Notice, list[Delivery]]]:
+async def notices(
+    store: Store, *, incident_id: str | None, cursor: str | None, limit: int
+) -> Page[tuple[Notice, list[Delivery]]]:
     """What people were told and where that stands, newest first."""
     async with store.transaction() as tx:
-        return await tx.notices(incident_id=incident_id, limit=limit)
+
+        async def fetch(before: datetime | None, count: int) -> list[tuple[Notice, list[Delivery]]]:
+            return await tx.notices(incident_id=incident_id, before=before, limit=count)
+
+        return await _page(fetch, lambda one: one[0].at, cursor=cursor, limit=limit)
+
+
+async def notice(store: Store, notice_id: str) -> tuple[Notice, list[Delivery], list[Notice]]:
+    """One notice, where it stands, and what it tells where it is a digest."""
+    async with store.transaction() as tx:
+        found = await tx.notice(notice_id)
+        members = await tx.members_of(notice_id) if found else []
+    if found is None:
+        raise NotFound(f"there is no notification {notice_id!r}", code="unknown_notification")
+    return *found, members
+
+
+async def deliveries(
+    store: Store,
+    *,
+    channel: str | None,
+    status: DeliveryStatus | None,
+    incident_id: str | None,
+    cursor: str | None,
+    limit: int,
+) -> Page[tuple[Delivery, Notice]]:
+    """Where each message stands, those of the newest notices first."""
+    async with store.transaction() as tx:
+
+        async def fetch(before: datetime | None, count: int) -> list[tuple[Delivery, Notice]]:
+            return await tx.deliveries(
+                channel=channel, status=status, incident_id=incident_id, before=before, limit=count
+            )
+
+        return await _page(fetch, lambda one: one[1].at, cursor=cursor, limit=limit)
 
 
 async def audit(store: Store, *, cursor: str | None, limit: int) -> Page[AuditRow]:

@@ -230,6 +230,20 @@ async def test_deliveries_are_found_for_people(world: Store) -> None:
         assert [n.id for _, n in await tx.deliveries(channel="hook", incident_id="i1")] == ["n3", "n1"]
 
 
+async def test_the_dead_of_a_channel_are_tried_again(world: Store) -> None:
+    dead = replace(_delivery("n1", "mail"), status=DeliveryStatus.DEAD, next_try_at=None, tries=7, last_error="no")
+    async with world.transaction() as tx:
+        for number in range(3):
+            await tx.add_notice(a.notice(f"n{number}"), channels=("mail", "hook"))
+        await tx.save_delivery(dead)
+        await tx.save_delivery(replace(dead, id="n1/hook", channel="hook"))
+        await tx.save_delivery(replace(dead, id="n2/mail", notice_id="n2", status=DeliveryStatus.SENT))
+        assert await tx.resend_dead(channel="mail", at=at(9)) == 1
+        again = replace(dead, status=DeliveryStatus.PENDING, next_try_at=at(9), resent_at=at(9), tries=0)
+        assert again in [one for one, _ in await tx.deliveries(channel="mail", status=DeliveryStatus.PENDING)]
+        assert await tx.resend_dead(channel="mail", at=at(9)) == 0
+
+
 async def test_how_the_channels_do(world: Store) -> None:
     async with world.transaction() as tx:
         for number in range(4):

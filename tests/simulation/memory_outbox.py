@@ -88,6 +88,13 @@ class OutboxTx(TxBase):
             told = replace(delivery, status=DeliveryStatus.IN_DIGEST, next_try_at=None, last_error="")
             self._keep_delivery(replace(told, digest_id=digest_id))
 
+    async def resend_dead(self, *, channel: str, at: datetime) -> int:
+        found = [d for d in self._t.deliveries.values() if (d.channel, d.status) == (channel, DeliveryStatus.DEAD)]
+        for delivery in found:
+            again = replace(delivery, status=DeliveryStatus.PENDING, tries=0, next_try_at=at, resent_at=at)
+            self._keep_delivery(again)
+        return len(found)
+
     def _pending(self, delivery_ids: Collection[str]) -> list[Delivery]:
         found = [self._t.deliveries[one] for one in delivery_ids if one in self._t.deliveries]
         return [delivery for delivery in found if delivery.status is DeliveryStatus.PENDING]
@@ -151,7 +158,7 @@ class OutboxTx(TxBase):
                 case DeliveryStatus.SENT:
                     last = [at for at in (before.last_sent_at, one.sent_at) if at is not None]
                     states[one.channel] = replace(before, last_sent_at=max(last, default=None))
-                case DeliveryStatus.IN_DIGEST:
+                case DeliveryStatus.IN_DIGEST | DeliveryStatus.TEST_FAILED:
                     pass
         return dict(sorted(states.items()))
 

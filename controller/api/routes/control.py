@@ -1,4 +1,4 @@
-"""Pauses, tokens, notifications, the audit, what every reason means, and who the caller is."""
+"""Pauses, tokens, the audit, what every reason means, and who the caller is."""
 
 from typing import Annotated
 
@@ -6,10 +6,10 @@ from fastapi import APIRouter, Path
 
 from controller.api.auth import Admin, Anyone, Operator, Viewer
 from controller.api.deps import Ports
-from controller.api.routes.paging import Cursor, Limit, MaybeIncidentId
+from controller.api.routes.paging import Cursor, Limit
 from controller.api.schemas.control import PauseIn, PauseOut, PrincipalOut, TokenIn, TokenOut, TokenWithText
 from controller.api.schemas.incidents import Because
-from controller.api.schemas.records import AuditPage, NoticeOut, ReasonOut
+from controller.api.schemas.records import AuditPage, ReasonOut
 from controller.domain.reasons import Reason
 from controller.services import access, history, pauses
 
@@ -63,16 +63,6 @@ async def lift_pause(ports: Ports, caller: Operator, pause_id: Id, body: Because
     """End a pause now."""
     lifted = await pauses.lift_pause(ports.store, ports.clock, pause_id, reason=body.reason, actor=caller.name)
     return PauseOut.model_validate(lifted)
-
-
-@router.get("/notifications", tags=["notifications"])
-async def list_notifications(
-    ports: Ports, caller: Viewer, incident_id: MaybeIncidentId = None, limit: Limit = 100
-) -> list[NoticeOut]:
-    """What people were told and where each delivery stands, newest first."""
-    del caller
-    found = await history.notices(ports.store, incident_id=incident_id, limit=limit)
-    return [NoticeOut.of(notice, deliveries) for notice, deliveries in found]
 
 
 @router.get("/audit", tags=["audit"])

@@ -1,49 +1,11 @@
-"""What people were told and who changed what, on the wire."""
+"""Who changed what, and what every reason means, on the wire."""
 
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
-
 from controller.api.schemas.base import Answer
-from controller.domain.model import Delivery, DeliveryStatus, Notice, Severity
 from controller.domain.reasons import NEEDS_A_PERSON, WAITS, Reason
 from controller.domain.words import words_for
-
-
-class DeliveryOut(Answer):
-    """Where one message to one channel stands."""
-
-    channel: str
-    status: DeliveryStatus
-    tries: int
-    next_try_at: datetime | None
-    last_error: str
-    sent_at: datetime | None
-
-
-class NoticeOut(Answer):
-    """What people were told."""
-
-    id: str
-    at: datetime
-    kind: str
-    severity: Severity
-    incident_id: str | None
-    host_id: str | None
-    cluster_id: str | None
-    host_name: str
-    what: str
-    why: list[Reason]
-    next: str
-    how_to_stop: str
-    deliveries: list[DeliveryOut] = Field(default_factory=list)
-
-    @classmethod
-    def of(cls, notice: Notice, deliveries: list[Delivery]) -> "NoticeOut":
-        """Both in one answer."""
-        told = [DeliveryOut.model_validate(one) for one in deliveries]
-        return cls.model_validate(notice).model_copy(update={"deliveries": told})
 
 
 class AuditOut(Answer):

@@ -97,6 +97,12 @@ class OutboxRepository(Repository):
             told.values(status=DeliveryStatus.IN_DIGEST, digest_id=digest_id, next_try_at=None, last_error="")
         )
 
+    async def resend_dead(self, *, channel: str, at: datetime) -> int:
+        """See the port."""
+        dead = update(Deliveries).where(Deliveries.channel == channel, Deliveries.status == DeliveryStatus.DEAD)
+        again = dead.values(status=DeliveryStatus.PENDING, tries=0, next_try_at=at, resent_at=at)
+        return (await self._session.run(again)).rowcount
+
     async def members_of(self, digest_id: str) -> list[Notice]:
         """See the port."""
         statement = (

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from json import dumps
@@ -10,10 +10,13 @@ from typing_extensions import override
 
 from controller.app import Deps, create_app
 from controller.db.store import Store, StoreUnavailable
+from controller.domain.inheritance import channels_of
 from controller.domain.model import Role
+from controller.notifications.registry import Outlet
 from controller.services.access import create_token
 from controller.services.device_rules import DeviceRules
 from controller.services.sights import Sights
+from tests.fakes.channel import FakeChannel
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import RefusingOperations
 from tests.fixtures.explainers import an_explainer
@@ -42,6 +45,8 @@ class Api:
     nobody: httpx.AsyncClient
     tokens: dict[Role, str]
     sights: Sights
+    far_sides: dict[str, FakeChannel]
+    """What the channels of the settings lead to, by name: each takes what it is given until a test says otherwise."""
 
     def as_role(self, role: Role) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
@@ -74,6 +79,13 @@ def device_rules() -> DeviceRules:
 async def api(store: Store, device_rules: DeviceRules) -> AsyncIterator[Api]:
     clock, operations = BreakableClock(), RefusingOperations()
     sights = Sights()
+    far_sides: dict[str, FakeChannel] = {}
+
+    async def channels() -> Mapping[str, Outlet]:
+        async with store.transaction() as tx:
+            found = channels_of(await tx.setting_rows(owners=("",)))
+        return {one.name: Outlet(settings=one, channel=far_sides.setdefault(one.name, FakeChannel())) for one in found}
+
     app = create_app(
         Deps(
             store=store,
@@ -83,12 +95,22 @@ async def api(store: Store, device_rules: DeviceRules) -> AsyncIterator[Api]:
             explainer=an_explainer(store, clock, sights),
             version="1.2.3",
             sights=sights,
+            channels=channels,
+            link_base="https://hostfence.test",
         )
     )
     tokens = {role: (await create_token(store, clock, name=f"the {role}", role=role, actor="test"))[1] for role in Role}
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://hostfence.test") as client:
-        yield Api(store=store, clock=clock, operations=operations, nobody=client, tokens=tokens, sights=sights)
+        yield Api(
+            store=store,
+            clock=clock,
+            operations=operations,
+            nobody=client,
+            tokens=tokens,
+            sights=sights,
+            far_sides=far_sides,
+        )
 
 
 @pytest.fixture

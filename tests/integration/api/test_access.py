@@ -63,6 +63,13 @@ MAY = {
     "POST /tokens": _ADMIN,
     "DELETE /tokens/{token_id}": _ADMIN,
     "GET /notifications": _READ,
+    "GET /notifications/{notification_id}": _READ,
+    "POST /notifications/{notification_id}/resend": _OPERATE,
+    "GET /deliveries": _READ,
+    "GET /channels": _READ,
+    "GET /channels/kinds": _READ,
+    "POST /channels/test": _OPERATE,
+    "POST /channels/resend": _OPERATE,
     "GET /audit": _READ,
     "GET /reasons": _READ,
 } | {
@@ -122,6 +129,7 @@ async def test_each_role_may_what_the_table_says(site: Api, route: str) -> None:
     method, path = _parts(route)
     path = path.replace("{host}", "a").replace("{cluster}", "kvm").replace("{pool}", "primary")
     path = path.replace("{incident_id}", "no-such").replace("{token_id}", "no-such").replace("{pause_id}", "no-such")
+    path = path.replace("{notification_id}", "no-such")
     for role in Role:
         answer = await site.nobody.request(method, path, headers=site.as_role(role), json=["an impossible body"])
         if role in MAY[route]:

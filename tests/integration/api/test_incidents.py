@@ -34,8 +34,8 @@ async def test_an_incident_with_timeline_evidence_and_acts(site: Api, incident: 
         several = await site.ok("GET", f"/incidents/{incident}/{part}", role=Role.VIEWER)
         assert len(several) == 1, part
     told = await site.ok("GET", f"/notifications?incident_id={incident}")
-    assert told[0]["deliveries"][0]["channel"] == "mail"
-    assert await site.ok("GET", "/notifications?incident_id=other") == []
+    assert told["items"][0]["deliveries"][0]["channel"] == "mail"
+    assert await site.ok("GET", "/notifications?incident_id=other") == {"items": [], "next_cursor": None}
     page = await site.ok("GET", "/incidents?only_open=true&host=a")
     assert [one["id"] for one in page["items"]] == [incident]
     assert (await site.ok("GET", "/incidents?host=b")) == {"items": [], "next_cursor": None}

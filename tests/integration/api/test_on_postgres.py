@@ -8,6 +8,7 @@ from tests.fixtures.stores import postgres_store
 from tests.integration.api.test_enrolment import *  # noqa: F403 - the stories are the point
 from tests.integration.api.test_incidents import *  # noqa: F403
 from tests.integration.api.test_inventory import *  # noqa: F403
+from tests.integration.api.test_notifications import *  # noqa: F403
 from tests.integration.api.test_renewal import *  # noqa: F403
 from tests.integration.api.test_settings import *  # noqa: F403
 

@@ -83,5 +83,6 @@ async def test_what_belongs_to_an_incident(store: Store) -> None:
     assert len(await history.rounds(store, "open", limit=5)) == 1
     assert len(await history.attempts(store, "open")) == 1
     assert [one.id for one in await history.effects(store, "open")] == ["x1"]
-    assert len(await history.notices(store, incident_id="open", limit=5)) == 1
+    page = await history.notices(store, incident_id="open", cursor=None, limit=5)
+    assert (len(page.items), page.next_cursor) == (1, None)
     assert len((await history.audit(store, cursor=None, limit=5)).items) == 1
