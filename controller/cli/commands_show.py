@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.cli import show_incidents, show_inventory, show_readiness, tables
+from controller.cli import show_incidents, show_inventory, show_notifications, show_readiness, tables
 from controller.cli.client import Answer, ref
 from controller.cli.errors import Exit
 from controller.cli.places import ClusterOption, complete_cluster, complete_host
@@ -19,7 +19,7 @@ CursorOption = Annotated[str | None, typer.Option("--cursor", help="The page aft
 def status(context: typer.Context, *, as_json: Json = False) -> None:
     """What needs you now.
 
-    Open incidents, pauses, the cloud, and what could not be fenced.
+    Open incidents, pauses, the cloud, notifications that nobody got, and what could not be fenced.
     """
     given = session(context)
     with given.busy("reading"):
@@ -29,6 +29,7 @@ def status(context: typer.Context, *, as_json: Json = False) -> None:
             "mode": given.api.get("/mode"),
             "cloud": given.api.get("/cloud"),
             "readiness": given.api.get("/readiness"),
+            "channels": given.api.get("/channels"),
         }
     if as_json:
         typer.echo("{" + ", ".join(f"{json.dumps(name)}: {part.text}" for name, part in parts.items()) + "}")
@@ -53,6 +54,8 @@ def _show_status(given: Session, parts: dict[str, Any]) -> None:
     cloud = parts["cloud"]
     if cloud["problem"]:
         out.print(tables.titled("The cloud could not be read", plain(cloud["problem"])))
+    if lost := show_notifications.lost(parts["channels"]):
+        out.print(tables.titled("Notifications that NOBODY GOT", lost))
     out.print(tables.titled("Could hosts be fenced if they died now?", show_readiness.clusters(parts["readiness"])))
 
 

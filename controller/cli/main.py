@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from controller.cli import commands_control, commands_incidents, commands_power, commands_settings, commands_show
+from controller.cli import (
+    commands_control,
+    commands_incidents,
+    commands_notify,
+    commands_power,
+    commands_settings,
+    commands_show,
+)
 from controller.cli.errors import CliError
 from controller.cli.session import Session
 from controller.cli.text import plain
@@ -56,6 +63,7 @@ commands_show.add_to(app)
 commands_incidents.add_to(app)
 commands_power.add_to(app)
 app.add_typer(commands_settings.settings_app, name="settings")
+commands_notify.add_to(app)
 commands_control.add_to(app)
 
 

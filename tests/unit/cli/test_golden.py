@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from controller.api.schemas import control, incidents, inventory, readiness, records
-from controller.cli import show_incidents, show_inventory, show_readiness
+from controller.api.schemas import control, incidents, inventory, notifications, readiness, records
+from controller.cli import show_incidents, show_inventory, show_notifications, show_readiness
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 3, 1, 3, 12, 40, tzinfo=UTC)
@@ -272,6 +272,80 @@ def a_pause() -> dict[str, Any]:
     return made
 
 
+def a_channel(name: str, **changed: Any) -> dict[str, Any]:
+    made = {
+        "name": name,
+        "kind": "email",
+        "goes_to": "oncall@example.org through mail.example.org:25",
+        "confirms": True,
+        "min_severity": "info",
+        "clusters": [],
+        "events": [],
+        "digest_after": 20,
+        "pending": 0,
+        "dead": 0,
+        "last_sent_at": "2026-03-01T03:12:00Z",
+        **changed,
+    }
+    notifications.ChannelOut.model_validate(made)
+    return made
+
+
+CHANNELS = [
+    a_channel("on call"),
+    a_channel("nms", kind="snmp", goes_to="nms.example.org:162 (v3 inform)", pending=12, dead=3),
+    a_channel("old pager", kind=None, goes_to="nowhere any more", dead=1, last_sent_at=None),
+]
+
+BRIEF = {
+    "id": "c36dca04-a9d6-4454-a5ec-4fe23cde8759",
+    "at": "2026-03-01T03:04:30Z",
+    "kind": "held",
+    "severity": "critical",
+    "incident_id": "3f0c7d52-1111-4111-8111-111111111111",
+    "host_id": "h1",
+    "cluster_id": "c1",
+    "host_name": "kvm-07",
+    "headline": "held",
+    "what": "kvm-07 has been silent since 2026-03-01 03:01:40 UTC. hostfence is holding: it leaves the host alone.",
+}
+
+
+def a_delivery(channel: str, status: str, last_error: str = "") -> dict[str, Any]:
+    made = {
+        "channel": channel,
+        "status": status,
+        "tries": 1,
+        "next_try_at": None,
+        "last_error": last_error,
+        "sent_at": "2026-03-01T03:04:31Z" if status == "sent" else None,
+        "digest_id": None,
+        "resent_at": None,
+    }
+    notifications.DeliveryOut.model_validate(made)
+    return made
+
+
+DELIVERIES = [
+    a_delivery("on call", "sent"),
+    a_delivery("nms", "dead", "No SNMP response received before timeout"),
+    a_delivery("chat", "in_digest"),
+]
+
+
+def a_notification() -> dict[str, Any]:
+    made = {
+        **{key: value for key, value in BRIEF.items() if key != "headline"},
+        "why": ["storm"],
+        "next": "This never ends in an action by itself.",
+        "how_to_stop": "On the incident's page: Retry checks from the start.",
+        "deliveries": DELIVERIES,
+        "members": [{**BRIEF, "id": "9f6dca04-a9d6-4454-a5ec-4fe23cde8759", "host_name": "kvm-11"}],
+    }
+    notifications.NoticeDetail.model_validate(made)
+    return made
+
+
 def an_audit() -> dict[str, Any]:
     made = {
         "items": [
@@ -326,6 +400,9 @@ def pages() -> dict[str, RenderableType]:
         "host": show_inventory.host(a_host(), "rack-a", [{"name": "web1"}, {"name": "db2"}], now=NOW),
         "hosts": show_inventory.host_list([a_host()], NAMES),
         "pauses": show_inventory.pauses([a_pause()], NAMES, now=NOW),
+        "channels": show_notifications.channels(CHANNELS, now=NOW),
+        "deliveries": show_notifications.deliveries([{**one, "notification": BRIEF} for one in DELIVERIES], now=NOW),
+        "notification": show_notifications.notification(a_notification(), now=NOW),
         "audit": show_inventory.audit(an_audit(), NAMES, now=NOW),
         "settings": show_inventory.settings(
             {
