@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from controller.domain.digest import Told
+from controller.domain.digest import Message
 from controller.domain.model import Delivery, DeliveryStatus, Notice
 
 
@@ -37,8 +37,8 @@ class OutboxTx(Protocol):
         """A channel's pending ones with ``next_try_at <= now``, earliest first, locked, skipping locked ones."""
         ...
 
-    async def told_on(self, *, channel: str, since: datetime) -> Told:
-        """What the channel was given of notices with ``at > since``: messages that were begun, and every digest."""
+    async def told_on(self, *, channel: str, since: datetime) -> list[Message]:
+        """What the channel has, or may have, of notices with ``at > since``, and every digest for it; oldest first."""
         ...
 
     async def save_delivery(self, delivery: Delivery) -> None:

@@ -20,18 +20,21 @@ WINDOW = timedelta(minutes=10)
 GATHER = timedelta(seconds=60)
 """The least time between two digests of a channel: a notice waits no longer than this for company."""
 
+SUDDEN = 3
+"""This part (a third) of what may go on its own in :data:`WINDOW` may do so in :data:`GATHER`: storms come suddenly."""
+
 MOST = 500
 """Notices in one digest, at most."""
 
 _NAMESPACE = UUID("0d5a3c52-9b7e-4d53-8a38-54c1f7f7b6a4")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What a channel was given within :data:`WINDOW`: how many messages, and when its last digest was made."""
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One that a channel was given, or may have been: when it was decided, and whether it is a digest."""
 
-    messages: int = 0
-    digest_at: datetime | None = None
+    at: datetime
+    is_digest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,25 +61,33 @@ class Group:
         return tuple(dict.fromkeys(one.host_name for one in self.notices))
 
 
-def sort(fresh: Sequence[Notice], *, told: Told, after: int, room: int, now: datetime) -> Sorted:
-    """What becomes of ``fresh``, which nobody has tried to send yet.
+def sort(fresh: Sequence[Notice], *, told: Sequence[Message], after: int, room: int, now: datetime) -> Sorted:
+    """What becomes of ``fresh``, which the far side cannot have yet.
 
     Args:
         fresh: oldest first.
-        told: what the channel was given lately.
+        told: what the channel was given within :data:`WINDOW`.
         after: messages in :data:`WINDOW` that go on their own; 0: all of them, always.
         room: characters of names that fit into one message; 0: any number.
         now: time of the decision.
     """
-    if after == 0 or told.messages + len(fresh) <= after:
+    if after == 0 or _quiet(len(fresh), told, after=after, now=now):
         return Sorted(singly=tuple(fresh))
-    if told.digest_at is not None and now < told.digest_at + GATHER:
-        return Sorted(waiting=tuple(fresh), wait_until=told.digest_at + GATHER)
+    alone = len(fresh) == 1
+    since = max((one.at for one in told if one.is_digest or alone), default=None)
+    if since is not None and now < since + GATHER:
+        return Sorted(waiting=tuple(fresh), wait_until=since + GATHER)
     parts = tuple(_parts(fresh, room))
     return Sorted(
         singly=tuple(part[0] for part in parts if len(part) == 1),
         digests=tuple(part for part in parts if len(part) > 1),
     )
+
+
+def _quiet(count: int, told: Sequence[Message], *, after: int, now: datetime) -> bool:
+    """Whether this many more may go on their own."""
+    lately = sum(one.at > now - GATHER for one in told)
+    return len(told) + count <= after and lately + count <= max(1, after // SUDDEN)
 
 
 def digest(members: Sequence[Notice], *, channel: str, at: datetime) -> Notice:
@@ -111,13 +122,13 @@ def groups(members: Sequence[Notice]) -> tuple[Group, ...]:
 
 
 def in_short(found: Sequence[Group]) -> str:
-    """All of it in one line: ``CRITICAL held, storm: kvm-a1, kvm-a2; INFO fenced: kvm-b7``."""
-    return "; ".join(f"{one.severity.upper()} {one.heading}: {', '.join(one.names)}" for one in found)
+    """All of it in one line: ``CRITICAL held, storm: kvm-a1, kvm-a2 | INFO fenced: kvm-b7``."""
+    return " | ".join(f"{one.severity.upper()} {one.heading}: {', '.join(one.names)}" for one in found)
 
 
 def counted(found: Sequence[Group]) -> str:
-    """How many of each, for a subject: ``2 held, storm; 1 fenced``."""
-    return "; ".join(f"{len(one.names)} {one.heading}" for one in found)
+    """How many of each, for a subject: ``2 held, storm | 1 fenced``."""
+    return " | ".join(f"{len(one.names)} {one.heading}" for one in found)
 
 
 def _parts(fresh: Sequence[Notice], room: int) -> Iterator[tuple[Notice, ...]]:
@@ -128,11 +139,11 @@ def _parts(fresh: Sequence[Notice], room: int) -> Iterator[tuple[Notice, ...]]:
     for one in fresh:
         what = (one.severity, heading(one))
         # a new heading costs itself, its severity and the punctuation around it; a name its comma
-        costs = len(one.host_name) + 2 + (0 if what in headings else len(what[0]) + len(what[1]) + 5)
+        costs = len(one.host_name) + 2 + (0 if what in headings else len(what[0]) + len(what[1]) + 6)
         if part and (len(part) == MOST or (room and length + costs > room)):
             yield tuple(part)
             part, length, headings = [], 0, set()
-            costs = len(one.host_name) + len(what[0]) + len(what[1]) + 7
+            costs = len(one.host_name) + len(what[0]) + len(what[1]) + 8
         part.append(one)
         headings.add(what)
         length += costs
@@ -141,9 +152,10 @@ def _parts(fresh: Sequence[Notice], room: int) -> Iterator[tuple[Notice, ...]]:
 
 
 def _reasons(members: Sequence[Notice]) -> tuple[Reason, ...]:
-    """Every reason, those of most notices first."""
+    """Every reason of what is louder than information, or of all where nothing is; those of most notices first."""
+    loud = [one for one in members if one.severity is not Severity.INFO]
     counts: dict[Reason, int] = {}
-    for one in members:
+    for one in loud or members:
         for reason in one.why:
             counts[reason] = counts.get(reason, 0) + 1
     return tuple(sorted(counts, key=lambda reason: -counts[reason]))

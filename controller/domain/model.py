@@ -340,6 +340,8 @@ class Delivery:
     """The notice that this one is told in, where its status is ``in_digest``."""
     resent_at: datetime | None = None
     """When a person last had a dead one tried again: from then on it has its full time once more."""
+    doubtful: bool = False
+    """The far side may have taken it, and nobody knows: it is told in no other form."""
 
     @classmethod
     def of(cls, notice: Notice, channel: str) -> "Delivery":

@@ -211,7 +211,7 @@ def channel_test(notice_id: str, *, channel: str, by: str, at: datetime) -> Noti
     """A person wants to see a message arrive. Each test is one of its own."""
     key = f"{NoticeKind.TEST}:{notice_id}"
     made = _of_everybody(NoticeKind.TEST, key, at=at, why=(), fill={"channel": channel, "by": by})
-    return replace(made, id=notice_id, host_name="no host")
+    return replace(made, id=notice_id, host_name="TEST")
 
 
 def _of_everybody(kind: NoticeKind, key: str, *, at: datetime, why: Sequence[Reason], fill: dict[str, str]) -> Notice:

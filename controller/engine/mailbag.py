@@ -31,11 +31,17 @@ LEASE = BATCH_TIME + 2 * SEND_TIMEOUT
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One message to send. ``members``: what a digest tells."""
+    """One message to send. ``members``: what a digest tells. ``was_doubtful``: as it was before it was packed."""
 
     delivery: Delivery
     notice: Notice
     members: Sequence[Notice] = ()
+    was_doubtful: bool = False
+
+    @property
+    def unpacked(self) -> Delivery:
+        """As if it had never been packed."""
+        return replace(self.delivery, tries=self.delivery.tries - 1, doubtful=self.was_doubtful)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +63,17 @@ async def pack(store: Store, clock: Clock, channel: str, settings: ChannelSettin
         ready.sort(key=lambda work: (work.notice.at, work.notice.id))
         works = []
         for work in ready[:BATCH]:
-            leased = replace(work.delivery, tries=work.delivery.tries + 1, next_try_at=now + LEASE)
+            # doubtful until its result is stored: this process may die in between
+            leased = replace(work.delivery, tries=work.delivery.tries + 1, next_try_at=now + LEASE, doubtful=True)
             await tx.save_delivery(leased)
             members = work.members or await _members(tx, work.notice)
-            works.append(Work(leased, work.notice, members))
+            works.append(Work(leased, work.notice, members, was_doubtful=work.delivery.doubtful))
         clusters = {one.id: one.name for one in await tx.clusters()} if works else {}
         return Bag(works, clusters)
 
 
 async def _fold(tx: Tx, due: Sequence[tuple[Delivery, Notice]], settings: ChannelSettings, now: datetime) -> list[Work]:
-    """What is to be sent now. Only what nobody has tried to send is folded: nothing is told twice in two forms."""
+    """What is to be sent now. Only what the far side cannot have is folded: nothing is told twice in two forms."""
     fresh = {notice.id: delivery for delivery, notice in due if _foldable(delivery, notice)}
     tried = [Work(delivery, notice) for delivery, notice in due if notice.id not in fresh]
     if not fresh:
@@ -99,4 +106,4 @@ async def _members(tx: Tx, notice: Notice) -> Sequence[Notice]:
 
 
 def _foldable(delivery: Delivery, notice: Notice) -> bool:
-    return delivery.tries == 0 and notice.kind != NoticeKind.DIGEST
+    return not delivery.doubtful and notice.kind != NoticeKind.DIGEST

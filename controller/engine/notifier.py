@@ -99,6 +99,8 @@ class Notifier:
         error, said = await self._send(work, outlet, clusters)
         now = await self._clock.now()
         result = failed(work.delivery, work.notice, error, now) if error else sent(work.delivery, now, said)
+        if error and error.not_taken:
+            result = replace(result, doubtful=work.was_doubtful)
         await self._save(result)
         _tell(result, work.notice)
         return result if error and error.channel_down else None
@@ -108,7 +110,7 @@ class Notifier:
     ) -> tuple[ChannelError | None, str]:
         if outlet is None:
             gone = "there is no channel of this name any more"
-            return ChannelError(gone, permanent=False, channel_down=True), ""
+            return ChannelError(gone, permanent=False, channel_down=True, not_taken=True), ""
         try:
             message = render(work.notice, link_base=self._link_base, clusters=clusters, members=work.members)
             async with asyncio.timeout((SEND_TIMEOUT * 1.5).total_seconds()):
@@ -122,11 +124,10 @@ class Notifier:
     async def _put_off(self, work: Work, down: Delivery) -> None:
         """Not tried, for one before it found the channel down: due together with that one, and no try was used up."""
         now = await self._clock.now()
-        untried = replace(work.delivery, tries=work.delivery.tries - 1)
-        error = ChannelError(down.last_error, permanent=False)
-        result = failed(untried, work.notice, error, now)
-        if result.status is DeliveryStatus.PENDING:
-            result = replace(result, next_try_at=down.next_try_at or retry_at(untried, now))
+        error = ChannelError(down.last_error, permanent=False, channel_down=True)
+        result = replace(failed(work.unpacked, work.notice, error, now), doubtful=work.was_doubtful)
+        if result.status is DeliveryStatus.PENDING and down.next_try_at is not None:
+            result = replace(result, next_try_at=down.next_try_at)
         await self._save(result)
         if result.status is DeliveryStatus.DEAD:
             _tell(result, work.notice)
@@ -134,7 +135,7 @@ class Notifier:
     async def _put_back(self, work: Work) -> None:
         """Not begun in time: due again at once, and no try was used up."""
         now = await self._clock.now()
-        await self._save(replace(work.delivery, tries=work.delivery.tries - 1, next_try_at=now))
+        await self._save(replace(work.unpacked, next_try_at=now))
 
     async def _save(self, delivery: Delivery) -> None:
         async with self._store.transaction() as tx:
@@ -149,7 +150,7 @@ def retry_at(delivery: Delivery, now: datetime, *, longest: timedelta = LONGEST_
 
 def sent(delivery: Delivery, now: datetime, said: str) -> Delivery:
     """The far side took it; ``said``: what is worth knowing all the same."""
-    return replace(delivery, status=DeliveryStatus.SENT, next_try_at=None, sent_at=now, last_error=said)
+    return replace(delivery, status=DeliveryStatus.SENT, next_try_at=None, sent_at=now, last_error=said, doubtful=False)
 
 
 def failed(delivery: Delivery, notice: Notice, error: ChannelError, now: datetime) -> Delivery:

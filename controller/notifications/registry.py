@@ -62,4 +62,4 @@ class _Unusable:
 
     async def send(self, rendered: Rendered) -> str:
         del rendered
-        raise ChannelError(self._said, permanent=False, channel_down=True)
+        raise ChannelError(self._said, permanent=False, channel_down=True, not_taken=True)

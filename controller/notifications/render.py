@@ -40,7 +40,7 @@ def render(
     link = link_to(notice, link_base=link_base)
     facts = {
         "notice": notice,
-        "headline": headline(notice),
+        "heading": heading(notice),
         "why": [(label(reason), words_for(reason)) for reason in notice.why],
         "link": link,
         "cluster": cluster,
@@ -94,7 +94,7 @@ def link_to(notice: Notice, *, link_base: str) -> str:
 def _groups_in_short(members: Sequence[Notice]) -> str:
     found = groups(members)
     more = len(found) - _GROUPS_IN_SUBJECT
-    return counted(found[:_GROUPS_IN_SUBJECT]) + (f"; {more} more" if more > 0 else "")
+    return counted(found[:_GROUPS_IN_SUBJECT]) + (f" | {more} more" if more > 0 else "")
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> str:

@@ -36,7 +36,10 @@ async def resend(store: Store, clock: Clock, notice_id: str, *, channel: str | N
         if not dead:
             raise Refused(_why_not(chosen), code="not_dead")
         await _refuse_gone(tx, [one.channel for one in dead])
-        again = [replace(one, status=DeliveryStatus.PENDING, tries=0, next_try_at=now, resent_at=now) for one in dead]
+        again = [
+            replace(one, status=DeliveryStatus.PENDING, tries=0, next_try_at=now, resent_at=now, doubtful=False)
+            for one in dead
+        ]
         for one in again:
             await tx.save_delivery(one)
         names = [one.channel for one in again]

@@ -17,6 +17,9 @@ def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     op.add_column("deliveries", sa.Column("digest_id", sa.Text()))
     op.add_column("deliveries", sa.Column("resent_at", sa.DateTime(timezone=True)))
+    op.add_column("deliveries", sa.Column("doubtful", sa.Boolean()))
+    op.execute("UPDATE deliveries SET doubtful = (tries > 0 AND status = 'pending')")
+    op.alter_column("deliveries", "doubtful", nullable=False)
     op.create_foreign_key("fk__deliveries__digest_id", "deliveries", "notices", ["digest_id"], ["id"])
     op.create_index("ix__deliveries__dead", "deliveries", ["channel"], postgresql_where=sa.text("status = 'dead'"))
     op.create_index(

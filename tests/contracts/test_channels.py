@@ -84,7 +84,7 @@ async def _webhook(folder: Path) -> AsyncIterator[Rig]:
     async with hook_server() as server:
 
         def refuse(for_good: bool) -> None:  # noqa: FBT001 - as above
-            server.answers = ["410 Gone\r\n\r\n" if for_good else "500 Later\r\n\r\n"]
+            server.answers = ["410 Gone\r\n\r\n" if for_good else "408 Later\r\n\r\n"]
 
         yield Rig(
             channel=Webhook(WebhookChannel(name="ops", url=server.url, secret="0123456789abcdef"), source="urn:x"),
@@ -232,6 +232,7 @@ async def test_a_refusal_says_whether_trying_again_helps(rig: Rig, *, for_good: 
         await rig.channel.send(MESSAGE)
     assert caught.value.permanent is for_good
     assert caught.value.channel_down is (rig.cannot_tell and not for_good)
+    assert caught.value.not_taken or rig.cannot_tell
     assert caught.value.said
     assert rig.taken() == 0
 

@@ -6,7 +6,7 @@ import pytest
 
 from controller.db.store import Conflict, Store, StoreError
 from controller.db.store_outbox import ChannelState
-from controller.domain.digest import Told
+from controller.domain.digest import Message
 from controller.domain.model import Delivery, DeliveryStatus, EffectKind, EffectStatus, Role, Severity
 from controller.domain.power import Accepted, PowerAction, PowerCode
 from controller.domain.reasons import Reason
@@ -145,7 +145,7 @@ async def test_deliveries_are_due_until_sent_or_given_up(world: Store) -> None:
         assert await tx.deliveries_due(channel="mail", now=T0, limit=1) == due[:1]
         assert await tx.deliveries_due(channel="mail", now=at(-6), limit=9) == []
         assert await tx.deliveries_due(channel="nobody", now=T0, limit=9) == []
-        again = replace(_delivery("n1", "hook"), next_try_at=at(60), tries=1, last_error="refused")
+        again = replace(_delivery("n1", "hook"), next_try_at=at(60), tries=1, last_error="refused", doubtful=True)
         sent = replace(_delivery("n1", "mail"), status=DeliveryStatus.SENT, next_try_at=None, sent_at=at(1))
         dead = replace(_delivery("n1", "snmp"), status=DeliveryStatus.DEAD, resent_at=at(-9))
         for delivery in (again, sent, dead):
@@ -197,13 +197,13 @@ async def test_what_is_folded_is_told_in_the_digest_and_nowhere_else(world: Stor
 
 async def test_what_a_channel_was_told_lately_is_counted(world: Store) -> None:
     begun = [
-        replace(_delivery("n0", "mail"), tries=1),
+        replace(_delivery("n0", "mail"), tries=1, doubtful=True),
         replace(_delivery("n1", "mail"), status=DeliveryStatus.SENT, tries=1),
         replace(_delivery("n2", "mail"), status=DeliveryStatus.DEAD, tries=2),
         replace(_delivery("n3", "mail"), status=DeliveryStatus.SENT, tries=1),
     ]
     async with world.transaction() as tx:
-        assert await tx.told_on(channel="mail", since=T0) == Told()
+        assert await tx.told_on(channel="mail", since=T0) == []
         for number in range(4):
             await tx.add_notice(a.notice(f"n{number}", at=at(number)), channels=("mail", "hook"))
         for number in (5, 6):
@@ -212,9 +212,12 @@ async def test_what_a_channel_was_told_lately_is_counted(world: Store) -> None:
         for one in begun:
             await tx.save_delivery(one)
         await tx.fold(["n9/mail"], digest_id="d6")
-        assert await tx.told_on(channel="mail", since=T0) == Told(messages=5, digest_at=at(6)), "the edge is outside"
-        assert await tx.told_on(channel="mail", since=at(6)) == Told()
-        assert await tx.told_on(channel="hook", since=at(-1)) == Told(), "nobody has begun"
+        assert await tx.told_on(channel="mail", since=T0) == [
+            *(Message(at(number)) for number in (1, 2, 3)),
+            *(Message(at(number), is_digest=True) for number in (5, 6)),
+        ], "the edge is outside"
+        assert await tx.told_on(channel="mail", since=at(6)) == []
+        assert await tx.told_on(channel="hook", since=at(-1)) == [], "nobody has begun"
 
 
 async def test_deliveries_are_found_for_people(world: Store) -> None:
@@ -231,7 +234,7 @@ async def test_deliveries_are_found_for_people(world: Store) -> None:
 
 
 async def test_the_dead_of_a_channel_are_tried_again(world: Store) -> None:
-    dead = replace(_delivery("n1", "mail"), status=DeliveryStatus.DEAD, next_try_at=None, tries=7, last_error="no")
+    dead = replace(_delivery("n1", "mail"), status=DeliveryStatus.DEAD, next_try_at=None, tries=7, doubtful=True)
     async with world.transaction() as tx:
         for number in range(3):
             await tx.add_notice(a.notice(f"n{number}"), channels=("mail", "hook"))
@@ -239,7 +242,9 @@ async def test_the_dead_of_a_channel_are_tried_again(world: Store) -> None:
         await tx.save_delivery(replace(dead, id="n1/hook", channel="hook"))
         await tx.save_delivery(replace(dead, id="n2/mail", notice_id="n2", status=DeliveryStatus.SENT))
         assert await tx.resend_dead(channel="mail", at=at(9)) == 1
-        again = replace(dead, status=DeliveryStatus.PENDING, next_try_at=at(9), resent_at=at(9), tries=0)
+        again = replace(
+            dead, status=DeliveryStatus.PENDING, next_try_at=at(9), resent_at=at(9), tries=0, doubtful=False
+        )
         assert again in [one for one, _ in await tx.deliveries(channel="mail", status=DeliveryStatus.PENDING)]
         assert await tx.resend_dead(channel="mail", at=at(9)) == 0
 

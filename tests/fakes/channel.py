@@ -22,8 +22,13 @@ class FakeChannel:
 
 
 def down() -> ChannelError:
-    return ChannelError("no answer", permanent=False, channel_down=True)
+    return ChannelError("no answer", permanent=False, channel_down=True, not_taken=True)
 
 
 def refused(*, for_good: bool) -> ChannelError:
-    return ChannelError("550 no" if for_good else "451 later", permanent=for_good)
+    return ChannelError("550 no" if for_good else "451 later", permanent=for_good, not_taken=True)
+
+
+def lost_answer() -> ChannelError:
+    """It may have the message."""
+    return ChannelError("the connection was lost", permanent=False)

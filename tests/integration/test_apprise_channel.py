@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -35,14 +36,15 @@ def _apprise(url: str, **more: timedelta) -> Apprise:
 
 
 def _workers() -> list[tuple[str, str]]:
-    """Arguments and environment of every worker that runs now."""
+    """Arguments and environment of every worker of ours that runs now."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
             arguments, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except OSError:
             continue
-        if b"apprise_worker" in arguments:
+        if parent == os.getpid() and b"apprise_worker" in arguments:
             found.append((arguments.decode(), environment.decode()))
     return found
 

@@ -8,7 +8,7 @@ from controller.domain.channels.email import EmailChannel, Tls
 from controller.notifications.base import ChannelError
 from controller.notifications.channels.email import Email
 from controller.notifications.render import render
-from tests.fixtures.mail_server import PASSWORD, USER, MailServer, mail_server, silent_server, tls_contexts
+from tests.fixtures.mail_server import PASSWORD, USER, Dies, MailServer, mail_server, silent_server, tls_contexts
 from tests.fixtures.notices import a_notice
 
 MAIL = render(a_notice(), link_base="https://hostfence.example.org")
@@ -146,7 +146,8 @@ async def test_a_greylisted_recipient_gets_it_later_and_the_other_no_copy() -> N
     async with mail_server() as server:
         server.rcpt = {"bob@example.org": LATER}
         channel = Email(_settings(server.port))
-        assert not (await _failure(channel)).permanent
+        error = await _failure(channel)
+        assert (error.permanent, error.not_taken) == (False, False), "the other one has it"
         server.rcpt = {}
         assert await channel.send(MAIL) == ""
     assert _takers(server) == [["ann@example.org"], ["bob@example.org"]]
@@ -161,11 +162,19 @@ async def test_when_nobody_took_it_all_are_tried_again() -> None:
         assert (await _failure(channel)).permanent
 
 
+@pytest.mark.parametrize("where", [Dies.WHILE_READING, Dies.BEFORE_ITS_ANSWER])
+async def test_one_that_dies_in_the_middle_may_have_the_mail(where: Dies) -> None:
+    async with mail_server() as server:
+        server.data = [where]
+        error = await _failure(Email(_settings(server.port), timeout=timedelta(seconds=2)))
+    assert (error.permanent, error.channel_down, error.not_taken) == (False, True, False)
+
+
 async def test_nobody_listens() -> None:
     async with mail_server() as server:
         await server.stop()
         error = await _failure(Email(_settings(server.port)))
-    assert (error.permanent, error.channel_down) == (False, True)
+    assert (error.permanent, error.channel_down, error.not_taken) == (False, True, True)
 
 
 async def test_a_silent_server_is_given_up_in_time() -> None:

@@ -74,6 +74,7 @@ async def test_the_check_that_the_guide_shows_works(hooks: HookServer) -> None:
         ("408 Request Timeout", False, False),
         ("500 Internal Server Error", False, False),
         ("503 Service Unavailable", False, True),
+        ("504 Gateway Timeout", False, True),
         ("302 Found", False, False),
     ],
 )
@@ -82,6 +83,7 @@ async def test_what_a_status_means(hooks: HookServer, status: str, *, permanent:
     with pytest.raises(ChannelError) as caught:
         await webhook(hooks.url).send(MESSAGE)
     assert (caught.value.permanent, caught.value.channel_down) == (permanent, channel_down)
+    assert caught.value.not_taken is (status[:3] not in ("500", "504")), "a gateway's time-out says nothing"
     assert status[:3] in caught.value.said
 
 

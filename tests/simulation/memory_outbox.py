@@ -6,7 +6,7 @@ from datetime import datetime
 
 from controller.db.store import StoreError
 from controller.db.store_outbox import ChannelState
-from controller.domain.digest import Told
+from controller.domain.digest import Message
 from controller.domain.model import ApiToken, AuditRow, Delivery, DeliveryStatus, Notice
 from controller.domain.notice_texts import NoticeKind
 from tests.simulation.memory_tables import TxBase
@@ -55,7 +55,7 @@ class OutboxTx(TxBase):
         due.sort(key=lambda delivery: (delivery.next_try_at or now, delivery.id))
         return [(delivery, self._t.notices[delivery.notice_id]) for delivery in due[:limit]]
 
-    async def told_on(self, *, channel: str, since: datetime) -> Told:
+    async def told_on(self, *, channel: str, since: datetime) -> list[Message]:
         t = self._t
         begun = [
             t.notices[delivery.notice_id]
@@ -64,13 +64,13 @@ class OutboxTx(TxBase):
             and delivery.status is not DeliveryStatus.IN_DIGEST
             and t.notices[delivery.notice_id].at > since
             and (
-                delivery.tries > 0
+                delivery.doubtful
                 or delivery.status is not DeliveryStatus.PENDING
                 or t.notices[delivery.notice_id].kind == NoticeKind.DIGEST
             )
         ]
-        digests = [notice.at for notice in begun if notice.kind == NoticeKind.DIGEST]
-        return Told(messages=len(begun), digest_at=max(digests, default=None))
+        given = [Message(notice.at, notice.kind == NoticeKind.DIGEST) for notice in begun]
+        return sorted(given, key=lambda message: message.at)
 
     async def save_delivery(self, delivery: Delivery) -> None:
         if delivery.id not in self._t.deliveries:
@@ -91,8 +91,8 @@ class OutboxTx(TxBase):
     async def resend_dead(self, *, channel: str, at: datetime) -> int:
         found = [d for d in self._t.deliveries.values() if (d.channel, d.status) == (channel, DeliveryStatus.DEAD)]
         for delivery in found:
-            again = replace(delivery, status=DeliveryStatus.PENDING, tries=0, next_try_at=at, resent_at=at)
-            self._keep_delivery(again)
+            again = replace(delivery, status=DeliveryStatus.PENDING, tries=0, doubtful=False)
+            self._keep_delivery(replace(again, next_try_at=at, resent_at=at))
         return len(found)
 
     def _pending(self, delivery_ids: Collection[str]) -> list[Delivery]:

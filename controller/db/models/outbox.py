@@ -53,3 +53,4 @@ class Deliveries(Base):
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     digest_id: Mapped[str | None] = mapped_column(Line, ForeignKey("notices.id"))
     resent_at: Mapped[datetime | None] = mapped_column(Instant)
+    doubtful: Mapped[bool]

@@ -10,7 +10,7 @@ from controller.db.mapping import Mapping
 from controller.db.models import Deliveries, Notices
 from controller.db.session import Repository
 from controller.db.store_outbox import ChannelState
-from controller.domain.digest import Told
+from controller.domain.digest import Message
 from controller.domain.model import Delivery, DeliveryStatus, Notice
 from controller.domain.notice_texts import NoticeKind
 
@@ -59,27 +59,23 @@ class OutboxRepository(Repository):
         due = await self._session.all(_DUE, {"now": now, "on": channel, "most": limit})
         return await self._with_notices(due)
 
-    async def told_on(self, *, channel: str, since: datetime) -> Told:
+    async def told_on(self, *, channel: str, since: datetime) -> list[Message]:
         """See the port."""
-        begun = or_(
-            Deliveries.tries > 0, Deliveries.status != DeliveryStatus.PENDING, Notices.kind == NoticeKind.DIGEST
-        )
+        given = or_(Deliveries.doubtful, Deliveries.status != DeliveryStatus.PENDING, Notices.kind == NoticeKind.DIGEST)
         statement = (
-            select(
-                func.count().label("messages"),
-                func.max(Notices.at).filter(Notices.kind == NoticeKind.DIGEST).label("digest_at"),
-            )
+            select(Notices.at, Notices.kind)
             .select_from(Deliveries)
             .join(Notices, Notices.id == Deliveries.notice_id)
             .where(
                 Deliveries.channel == channel,
                 Notices.at > since,
                 Deliveries.status != DeliveryStatus.IN_DIGEST,
-                begun,
+                given,
             )
+            .order_by(Notices.at)
         )
-        row = await self._session.first(statement)
-        return Told(messages=row["messages"], digest_at=row["digest_at"]) if row else Told()
+        rows = await self._session.all(statement)
+        return [Message(row["at"], row["kind"] == NoticeKind.DIGEST) for row in rows]
 
     async def save_delivery(self, delivery: Delivery) -> None:
         """See the port."""
@@ -100,7 +96,7 @@ class OutboxRepository(Repository):
     async def resend_dead(self, *, channel: str, at: datetime) -> int:
         """See the port."""
         dead = update(Deliveries).where(Deliveries.channel == channel, Deliveries.status == DeliveryStatus.DEAD)
-        again = dead.values(status=DeliveryStatus.PENDING, tries=0, next_try_at=at, resent_at=at)
+        again = dead.values(status=DeliveryStatus.PENDING, tries=0, next_try_at=at, resent_at=at, doubtful=False)
         return (await self._session.run(again)).rowcount
 
     async def members_of(self, digest_id: str) -> list[Notice]:

@@ -64,7 +64,7 @@ class Apprise:
             raise self._down(f"{type(error).__name__}: {error}") from None
         if not answer["understood"]:
             first, *_ = answer["said"].strip().splitlines() or ["it does not say why"]
-            raise self._down(f"this is no URL of that service: {first}")
+            raise self._down(f"this is no URL of that service: {first}", not_taken=True)
         if not answer["sent"]:
             raise self._refusal(answer["said"].strip() or "it does not say why")
         return ""
@@ -74,15 +74,15 @@ class Apprise:
         # a name that leads nowhere may be a part of the URL that only looks like a host; the service will say so
         with suppress(OSError):
             if host and (why := await addresses.refused(host, 443)):
-                raise self._down(why)
+                raise self._down(why, not_taken=True)
 
     def _refusal(self, said: str) -> ChannelError:
         found = _STATUS.search(said)
         permanent = found is not None and int(found[1]) in _NEVER
         return ChannelError(self._clean(said), permanent=permanent, channel_down=not permanent)
 
-    def _down(self, said: str) -> ChannelError:
-        return ChannelError(self._clean(said), permanent=False, channel_down=True)
+    def _down(self, said: str, *, not_taken: bool = False) -> ChannelError:
+        return ChannelError(self._clean(said), permanent=False, channel_down=True, not_taken=not_taken)
 
     def _clean(self, said: str) -> str:
         return cleaned(said, *secrets_of(self._settings))

@@ -60,7 +60,10 @@ class Email:
         """The recipients the server refused, each with its answer."""
         client = self._client()
         try:
-            await client.connect()
+            try:
+                await client.connect()
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+                raise self._down(str(error) or type(error).__name__, not_taken=True) from None
             refused = await self._transact(client, message, recipients)
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
                 await client.quit(timeout=_QUIT_TIMEOUT_S)
@@ -76,7 +79,8 @@ class Email:
         except aiosmtplib.SMTPRecipientsRefused as error:
             return {one.recipient: (one.code, one.message) for one in error.recipients}
         except (aiosmtplib.SMTPSenderRefused, aiosmtplib.SMTPDataError) as error:
-            raise ChannelError(self._clean(f"{error.code} {error.message}"), permanent=error.code >= 500) from None
+            said = self._clean(f"{error.code} {error.message}")
+            raise ChannelError(said, permanent=error.code >= 500, not_taken=True) from None
         return {who: (answer.code, answer.message) for who, answer in refused.items()}
 
     def _client(self) -> aiosmtplib.SMTP:
@@ -101,7 +105,7 @@ class Email:
         if again:
             if not nobody_took_it:
                 self._remember(notice_id, again)
-            raise ChannelError(said, permanent=False)
+            raise ChannelError(said, permanent=False, not_taken=nobody_took_it)
         if nobody_took_it:
             raise ChannelError(said, permanent=True)
         return said
@@ -111,8 +115,8 @@ class Email:
         while len(self._left) > _REMEMBERED:
             self._left.popitem(last=False)
 
-    def _down(self, said: str) -> ChannelError:
-        return ChannelError(self._clean(said), permanent=False, channel_down=True)
+    def _down(self, said: str, *, not_taken: bool = False) -> ChannelError:
+        return ChannelError(self._clean(said), permanent=False, channel_down=True, not_taken=not_taken)
 
     def _clean(self, said: str) -> str:
         return without_secrets(

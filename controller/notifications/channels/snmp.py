@@ -30,8 +30,12 @@ class Snmp:
         except TimeoutError:
             raise self._down(f"the receiver did not answer within {self._timeout_s:g} s") from None
         except ChannelError as error:
-            said = self._clean(error.said)
-            raise ChannelError(said, permanent=error.permanent, channel_down=error.channel_down) from None
+            raise ChannelError(
+                self._clean(error.said),
+                permanent=error.permanent,
+                channel_down=error.channel_down,
+                not_taken=error.not_taken,
+            ) from None
         except (OSError, ValueError) as error:
             raise self._down(f"{type(error).__name__}: {error}") from None
         return "" if settings.inform else self._trap_said()

@@ -34,6 +34,7 @@ from pysnmp.hlapi.v3arch.asyncio import (
     usmNoAuthProtocol,
     usmNoPrivProtocol,
 )
+from pysnmp.proto.errind import RequestTimedOut
 from pysnmp.proto.mpmod.rfc3412 import SnmpV3MessageProcessingModel
 from pysnmp.proto.rfc1902 import Integer32, OctetString, Unsigned32
 
@@ -110,9 +111,10 @@ class SnmpPost:
                 self._under_way -= 1
         if indication:
             self._forget = True
-            raise _down(str(indication))
+            # it said no; an inform that is not answered may have arrived
+            raise _down(str(indication), not_taken=not isinstance(indication, RequestTimedOut))
         if status:
-            raise ChannelError(f"the receiver answers with SNMP error {int(status)}", permanent=False)
+            raise ChannelError(f"the receiver answers with SNMP error {int(status)}", permanent=False, not_taken=True)
 
     def close(self) -> None:
         """End the engine's timers and sockets."""
@@ -151,7 +153,7 @@ class SnmpPost:
                 settings.host, settings.port, type=socket.SOCK_DGRAM, proto=socket.IPPROTO_UDP
             )
         except OSError as error:
-            raise _down(f"{settings.host}: {error.strerror or error}") from None
+            raise _down(f"{settings.host}: {error.strerror or error}", not_taken=True) from None
         family, _, _, _, address = found[0]
         own = (settings, settings.community, settings.auth_password, settings.privacy_password, address)
         tag = hashlib.sha256(repr(own).encode()).hexdigest()[:24]
@@ -190,5 +192,5 @@ def _value(one: Variable) -> OctetString | Integer32 | Unsigned32:
     return Unsigned32(one.value) if one.unsigned else Integer32(one.value)
 
 
-def _down(said: str) -> ChannelError:
-    return ChannelError(said, permanent=False, channel_down=True)
+def _down(said: str, *, not_taken: bool = False) -> ChannelError:
+    return ChannelError(said, permanent=False, channel_down=True, not_taken=not_taken)

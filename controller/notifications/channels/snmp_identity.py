@@ -48,8 +48,11 @@ class EngineIdentity:
                 "give HOSTFENCE_DATA_DIR a folder this user can write",
                 permanent=False,
                 channel_down=True,
+                not_taken=True,
             ) from error
-        raise ChannelError("too many controllers share one data folder", permanent=False, channel_down=True)
+        raise ChannelError(
+            "too many controllers share one data folder", permanent=False, channel_down=True, not_taken=True
+        )
 
     def _locked(self, path: Path) -> bool:
         file = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

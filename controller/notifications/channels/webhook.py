@@ -66,7 +66,8 @@ class Webhook:
         except TimeoutError:
             raise self._down(f"the receiver did not answer within {self._timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise self._down(f"{type(error).__name__}: {error}") from None
+            never_reached = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.InvalidURL)
+            raise self._down(f"{type(error).__name__}: {error}", not_taken=never_reached) from None
         if not 200 <= status < 300:
             raise self._refusal(status, headers, said)
         return ""
@@ -88,7 +89,7 @@ class Webhook:
         """A name that leads to where clouds keep their credentials gets nothing (see ``docs/notifications.md``)."""
         url = httpx.URL(self._settings.url)
         if why := await addresses.refused(url.host, url.port or 443):
-            raise self._down(why)
+            raise self._down(why, not_taken=True)
 
     async def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, httpx.Headers, str]:
         client = httpx.AsyncClient(
@@ -115,11 +116,12 @@ class Webhook:
             f"HTTP {status}: {words}".rstrip(": "),
             permanent=permanent,
             channel_down=status in _NOT_NOW,
+            not_taken=status < 500 or status == httpx.codes.SERVICE_UNAVAILABLE,
             retry_after=None if permanent else retry_after(headers.get("Retry-After", ""), self._now()),
         )
 
-    def _down(self, said: str) -> ChannelError:
-        return ChannelError(self._clean(said), permanent=False, channel_down=True)
+    def _down(self, said: str, *, not_taken: bool = False) -> ChannelError:
+        return ChannelError(self._clean(said), permanent=False, channel_down=True, not_taken=not_taken)
 
     def _clean(self, said: str) -> str:
         return cleaned(said, self._settings.secret, self._settings.token)

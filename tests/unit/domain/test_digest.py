@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.domain import digest as module
-from controller.domain.digest import GATHER, MOST, WINDOW, Told, counted, digest, groups, in_short, sort
+from controller.domain.digest import GATHER, MOST, WINDOW, Message, counted, digest, groups, in_short, sort
 from controller.domain.model import Notice, Severity
 from controller.domain.reasons import Reason
 from tests.fakes.clock import START
@@ -25,25 +25,31 @@ def _notices(count: int, *, at: datetime = START, prefix: str = "kvm") -> list[N
 
 
 def _sort(
-    fresh: list[Notice], *, messages: int = 0, digest_ago: timedelta | None = None, after: int = 5, room: int = 0
+    fresh: list[Notice], *, messages: int = 0, digest_ago: timedelta | None = None, after: int = 20, room: int = 0
 ) -> module.Sorted:
-    told = Told(messages=messages, digest_at=None if digest_ago is None else START - digest_ago)
+    """``messages``: of some minutes ago."""
+    told = [Message(START - 5 * GATHER)] * messages
+    if digest_ago is not None:
+        told.append(Message(START - digest_ago, is_digest=True))
     return sort(fresh, told=told, after=after, room=room, now=START)
 
 
 def test_a_few_go_on_their_own() -> None:
-    few = _notices(5)
+    few = _notices(6)
     assert _sort(few).singly == tuple(few)
-    assert _sort(few[:2], messages=3, digest_ago=timedelta(0)).singly == tuple(few[:2])
+    assert _sort(few, messages=14).singly == tuple(few)
 
 
 def test_too_many_at_once_are_one_message() -> None:
-    many = _notices(6)
-    assert _sort(many) == module.Sorted(digests=(tuple(many),))
+    many = _notices(7)
+    assert _sort(many) == module.Sorted(digests=(tuple(many),)), "a third of twenty is what may come in a minute"
 
 
 def test_what_went_before_counts() -> None:
-    assert _sort(_notices(2), messages=4).digests == (tuple(_notices(2)),)
+    assert _sort(_notices(2), messages=19).digests == (tuple(_notices(2)),)
+    told = [Message(START - timedelta(seconds=59))] * 5
+    assert sort(_notices(2), told=told, after=20, room=0, now=START).digests
+    assert not sort(_notices(2), told=told, after=20, room=0, now=START + timedelta(seconds=1)).digests
 
 
 def test_without_a_limit_each_goes_on_its_own() -> None:
@@ -60,8 +66,15 @@ def test_a_digest_a_minute_at_most(ago: timedelta, *, waits: bool) -> None:
     assert len(found.digests) == (0 if waits else 1)
 
 
-def test_one_alone_is_no_digest_and_nothing_is_nothing() -> None:
-    assert _sort(_notices(1), messages=99).singly == tuple(_notices(1))
+def test_one_alone_waits_a_minute_for_company_and_then_is_no_digest() -> None:
+    told = [Message(START - timedelta(seconds=5))] * 20
+    found = sort(_notices(1), told=told, after=20, room=0, now=START)
+    assert found.wait_until == START + timedelta(seconds=55)
+    later = sort(_notices(1), told=told, after=20, room=0, now=START + timedelta(seconds=55))
+    assert later.singly == tuple(_notices(1))
+
+
+def test_nothing_is_nothing() -> None:
     assert _sort([], messages=99) == module.Sorted()
 
 
@@ -82,10 +95,10 @@ def test_the_message_names_every_host_under_what_was_decided_of_it() -> None:
     fenced = replace(a_notice(7, kind="fenced", severity=Severity.INFO, why=()), host_name="other", cluster_id="c-2")
     members = [*_notices(2), fenced, replace(_notices(1)[0], id="again")]
     told = digest(members, channel="mail", at=START)
-    assert "CRITICAL held, storm: kvm-0, kvm-1; INFO fenced: other." in told.what
+    assert "CRITICAL held, storm: kvm-0, kvm-1 | INFO fenced: other." in told.what
     assert told.what.startswith("4 decisions in one message")
     assert (told.host_name, told.severity, told.cluster_id) == ("3 hosts", Severity.CRITICAL, None)
-    assert counted(groups(members)) == "2 held, storm; 1 fenced"
+    assert counted(groups(members)) == "2 held, storm | 1 fenced"
 
 
 def test_it_is_about_the_cluster_that_all_are_about() -> None:
@@ -99,7 +112,13 @@ def test_its_reasons_are_those_of_all_the_most_frequent_first() -> None:
         a_notice(3, why=(Reason.STORM, Reason.CAP_REACHED)),
         a_notice(4, why=(Reason.STORM,)),
     ]
-    assert digest(members, channel="mail", at=START).why == (Reason.STORM, Reason.PAUSED, Reason.CAP_REACHED)
+    back = [a_notice(number, severity=Severity.INFO, why=(Reason.AGENT_ANSWERS,)) for number in range(9)]
+    assert digest([*members, *back], channel="mail", at=START).why == (
+        Reason.STORM,
+        Reason.PAUSED,
+        Reason.CAP_REACHED,
+    )
+    assert digest(back, channel="mail", at=START).why == (Reason.AGENT_ANSWERS,)
 
 
 def test_the_same_digest_has_the_same_identity_and_no_other_has() -> None:
@@ -144,29 +163,33 @@ def test_every_notice_stands_in_one_place_and_none_waits_long(
 
 
 @settings(max_examples=40)
-@given(arrivals=st.lists(st.tuples(st.integers(0, 3600), st.integers(1, 200)), max_size=40))
+@given(
+    arrivals=st.lists(st.tuples(st.integers(0, 3600), st.integers(1, 200)), max_size=40)
+    | st.lists(st.tuples(st.integers(0, 900), st.just(1)), max_size=400)
+)
 def test_however_notices_come_the_messages_stay_few(arrivals: list[tuple[int, int]]) -> None:
     """An hour, looked at whenever something came up or is due; every notice is told within a minute."""
     after = 20
-    sent: list[tuple[datetime, bool]] = []
+    sent: list[Message] = []
     waiting: list[Notice] = []
     moments = sorted({START + timedelta(seconds=second) for second, _ in arrivals})
     while moments:
         now = moments.pop(0)
         new = sum(count for second, count in arrivals if START + timedelta(seconds=second) == now)
         waiting += [replace(a_notice(0), id=f"{now}-{number}", at=now) for number in range(new)]
-        window = [one for one in sent if one[0] > now - WINDOW]
-        told = Told(messages=len(window), digest_at=max((at for at, is_digest in window if is_digest), default=None))
+        told = [one for one in sent if one.at > now - WINDOW]
         found = sort(waiting, told=told, after=after, room=0, now=now)
-        sent += [(now, False)] * len(found.singly) + [(now, True)] * len(found.digests)
+        sent += [Message(now)] * len(found.singly) + [Message(now, is_digest=True)] * len(found.digests)
         if found.wait_until is not None:
             moments = sorted({*moments, found.wait_until})
         else:
             assert all(now - one.at <= GATHER for one in waiting)
             waiting = []
     assert not waiting
-    for start, _ in sent:
-        within = [one for one in sent if start <= one[0] < start + WINDOW]
-        # a minute's worth is one message, or a few where it has more than fits into one
-        most_at_once = 1 + sum(count for _, count in arrivals) // MOST
-        assert len(within) <= after + (WINDOW / GATHER + 1) * most_at_once
+    # a minute's worth is one message, or a few where it has more than fits into one
+    most_at_once = 1 + sum(count for _, count in arrivals) // MOST
+    for first in sent:
+        within = [one for one in sent if first.at <= one.at < first.at + WINDOW]
+        assert len(within) <= after + 2 * (WINDOW / GATHER + 1) * most_at_once
+        suddenly = [one for one in within if one.at < first.at + GATHER]
+        assert len(suddenly) <= after // module.SUDDEN + 2 * most_at_once

@@ -102,7 +102,7 @@ ABOUT = {
     NoticeKind.CLOUD_TROUBLE: (None, None, "every host"),
     NoticeKind.CLOUD_IS_BACK: (None, None, "every host"),
     NoticeKind.DIGEST: (None, "c-1", "1 host"),
-    NoticeKind.TEST: (None, None, "no host"),
+    NoticeKind.TEST: (None, None, "TEST"),
 }
 """What is not about the one host."""
 

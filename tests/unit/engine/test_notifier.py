@@ -13,7 +13,7 @@ from controller.engine.mailbag import LEASE
 from controller.engine.notifier import Notifier, failed, retry_at
 from controller.notifications.base import Channel, ChannelError, Rendered
 from controller.notifications.registry import Outlet
-from tests.fakes.channel import FakeChannel, down, refused
+from tests.fakes.channel import FakeChannel, down, lost_answer, refused
 from tests.fakes.clock import START, FakeClock
 from tests.fixtures.notices import a_notice
 from tests.simulation.memory_store import MemoryStore
@@ -141,6 +141,7 @@ async def test_what_was_put_off_is_due_together_and_was_not_tried() -> None:
         clock.advance(timedelta(seconds=10))
     found = await _deliveries(store)
     assert sorted(one.tries for one in found)[:-1] == [0] * 9
+    assert not any(one.doubtful for one in found)
     assert len({one.next_try_at for one in found}) == 1
     before = mail.calls
     mail.always = None
@@ -257,14 +258,25 @@ async def test_what_comes_after_a_digest_waits_a_minute_for_company() -> None:
 async def test_what_may_have_been_taken_is_never_folded() -> None:
     """The server took it and its answer was lost: as part of a digest nobody could tell that it is a copy."""
     store, clock = await _store("mail", notices=3), FakeClock()
-    mail = FakeChannel(refused(for_good=False), refused(for_good=False), refused(for_good=False))
+    mail = FakeChannel(lost_answer(), lost_answer(), refused(for_good=False))
     await deliver_due(store, clock, _source(mail=mail, digest_after=20))
     async with store.transaction() as tx:
         for number in range(100, 130):
             await tx.add_notice(a_notice(number, incident_id=None, at=START), channels=("mail",))
     clock.advance(timedelta(seconds=10))
     await deliver_due(store, clock, _source(mail=mail, digest_after=20))
-    assert sorted(len(one.members) for one in mail.taken) == [0, 0, 0, 30]
+    assert sorted(len(one.members) for one in mail.taken) == [0, 0, 31], "the one that was refused nobody has"
+
+
+async def test_doubt_stays_whatever_comes_after() -> None:
+    store, clock = await _store("mail"), FakeClock()
+    mail = FakeChannel(lost_answer(), down(), refused(for_good=False))
+    for _ in range(3):
+        await deliver_due(store, clock, _source(mail=mail))
+        assert (await _delivery(store)).doubtful
+        clock.advance(timedelta(minutes=5))
+    await deliver_due(store, clock, _source(mail=mail))
+    assert not (await _delivery(store)).doubtful
 
 
 async def test_a_crash_while_a_digest_is_made_loses_and_repeats_nothing() -> None:
