@@ -1,4 +1,4 @@
-"""Notices that are told together in one message, dead deliveries that are tried again, and reading deliveries by channel.
+"""Notices told together in one message, dead deliveries that are tried again, and reading deliveries by channel.
 
 Revision: 20261130_12_digests, after 20261130_11_sign_in. Never edited once landed.
 """

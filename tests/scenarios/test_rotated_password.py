@@ -13,10 +13,9 @@ from controller.domain.inheritance import channels_of
 from controller.domain.model import Level
 from controller.domain.power import PowerCode
 from controller.engine import readiness
-from controller.engine.notifier import deliver_due
-from controller.notifications.base import Channel
+from controller.engine.notifier import Notifier
 from controller.notifications.channels.email import Email
-from controller.notifications.registry import ChannelRegistry
+from controller.notifications.registry import ChannelRegistry, Outlet
 from tests.fixtures import real_devices as real
 from tests.fixtures.house import House
 from tests.fixtures.mail_server import MailServer, mail_server
@@ -46,6 +45,7 @@ class Loops:
     def __init__(self, house: House, port: int) -> None:
         self._house = house
         self._port = port
+        self._notifier = Notifier(house.store, house.clock, self._current)
         self._channels = ChannelRegistry({"email": Email})
 
     async def begin(self) -> None:
@@ -58,9 +58,10 @@ class Loops:
             self._house.advance(60 * BEAT_MINUTES)
             await self._house.change_health(seen_at=await self._house.clock.now())
             await readiness.check_devices(self._house.world)
-            await deliver_due(self._house.store, self._house.clock, self._current)
+            await self._notifier.beat()
+            await self._notifier.rest()
 
-    async def _current(self) -> Mapping[str, Channel]:
+    async def _current(self) -> Mapping[str, Outlet]:
         async with self._house.store.transaction() as tx:
             return self._channels.current(channels_of(await tx.setting_rows(owners=("",))))
 
