@@ -238,6 +238,20 @@ async def test_a_digest_that_is_not_taken_is_tried_again_as_the_same_one() -> No
     assert seen == [(mail.taken[0].notice.id, 30)] * 3
 
 
+async def test_a_digest_that_was_given_up_is_sent_again_as_the_same_one() -> None:
+    store, clock = await _store("mail", notices=30), FakeClock()
+    mail = FakeChannel(refused(for_good=True))
+    source = _source(mail=mail, digest_after=20)
+    await deliver_due(store, clock, source)
+    async with store.transaction() as tx:
+        [(dead, notice)] = await tx.deliveries(status=DeliveryStatus.DEAD)
+        clock.advance(timedelta(days=2))
+        assert await tx.resend_dead(channel="mail", at=await clock.now()) == 1
+    await deliver_due(store, clock, source)
+    [message] = mail.taken
+    assert (message.notice, dead.notice_id, len(message.members)) == (notice, message.notice.id, 30)
+
+
 async def test_what_comes_after_a_digest_waits_a_minute_for_company() -> None:
     store, clock, mail = await _store("mail", notices=30), FakeClock(), FakeChannel()
     source = _source(mail=mail, digest_after=20)
