@@ -1,5 +1,6 @@
 """What the referee knows: the truth, the store's tables, what every process was told, when things were committed."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from typing_extensions import override
@@ -38,7 +39,15 @@ class Coverage:
     states: set[str] = field(default_factory=set)
     edges: set[tuple[str, str]] = field(default_factory=set)
     reasons: set[str] = field(default_factory=set)
+    """Said anywhere: by a witness, in the timeline, in a notice."""
+    refusals: set[str] = field(default_factory=set)
+    """What alone or with others stood against a power-down of a host that was dead enough, or about to be cut."""
+    holds: set[str] = field(default_factory=set)
+    """What an incident was held for."""
     points: set[str] = field(default_factory=set)
+    """At which a controller could have died."""
+    deaths: set[str] = field(default_factory=set)
+    """At which one did."""
     notices: set[str] = field(default_factory=set)
     marks: set[str] = field(default_factory=set)
     """Situations worth knowing that they came up."""
@@ -78,6 +87,8 @@ class Facts:
     """When any backup took the place of the database: what was on its way then has lost its intent."""
     restored_at: float | None = None
     """When an old backup took the place of the database (true seconds)."""
+    waits: Counter[tuple[str, Reason]] = field(default_factory=Counter)
+    """(incident, refusal) -> rounds that went by while it was waited for."""
     _policies: dict[str, Policy] = field(default_factory=dict)
     _settings: int = -1
 

@@ -446,6 +446,8 @@ class Mishaps:
             answer = await request(operator)
         except ServiceError as error:
             self._sim.facts.coverage.reasons.update(error.reasons)
+            if what == "power":
+                self._sim.facts.coverage.refusals.update(error.reasons)
             self._u.note("api", f"{what} refused", error.code)
         except StoreError as error:
             self._u.note("api", f"{what} failed", str(error))

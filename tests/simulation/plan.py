@@ -58,6 +58,8 @@ class Plan:
     """Percent of guests that write all the time."""
     settings: dict[str, Any] = field(default_factory=lambda: dict(FAST))
     cloud_opinions: bool = False
+    cloud_notices_after_s: float = 40.0
+    """So long the cloud goes on saying *Up* of a host that has fallen silent."""
     slow_release: bool = False
     """The cloud starts a host's machines elsewhere one after the other."""
     controllers: int = 1

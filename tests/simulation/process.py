@@ -13,7 +13,6 @@ from typing import Any
 from controller.db.store import StoreUnavailable
 from controller.engine.supervisor import Supervisor
 from controller.services.world import World
-from tests.simulation.idle import IdlingWorker
 
 CURRENT: contextvars.ContextVar["Process | None"] = contextvars.ContextVar("process", default=None)
 """Whose task this is; inherited by every task that one starts."""
@@ -51,6 +50,7 @@ class Process:
     """How late each transaction begins, and its answer comes."""
     last_commit_at: float = 0.0
     points: set[str] = field(default_factory=set)
+    died_at: str = ""
     root: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
@@ -58,14 +58,13 @@ class Process:
 
     # -- life
 
-    def launch(self, world: World, *, idle: Callable[[], bool]) -> None:
+    def launch(self, world: World, engine: Supervisor) -> None:
         """Start the engine; like a service manager, again and again until the database answers."""
         self.world = world
-        self.engine = Supervisor(world)
-        self.engine.worker = IdlingWorker(world, idle=idle)
+        self.engine = engine
         context = contextvars.copy_context()
         context.run(CURRENT.set, self)
-        start = self._start(self.engine)
+        start = self._start(engine)
         self.root = asyncio.get_running_loop().create_task(start, name=f"start-{self.name}", context=context)
 
     async def _start(self, engine: Supervisor) -> None:
@@ -123,6 +122,7 @@ class Process:
                 continue
             self.traps.remove(trap)
             if trap.deed is None:
+                self.died_at = point
                 self.kill(f"at {point}")
                 raise asyncio.CancelledError
             trap.deed()

@@ -6,6 +6,7 @@ from controller.domain.evidence import Verdict
 from controller.domain.incident import Incident, State, TransitionError, check_transition
 from controller.domain.model import EffectKind
 from controller.domain.power import PowerState
+from controller.domain.tally import dead_enough
 from shared.enums import Reach
 from tests.simulation.facts import Facts, RoundAt
 from tests.simulation.memory_tables import Tables
@@ -69,6 +70,7 @@ class Referee:
     def _changed(self, old: Incident | None, new: Incident, process: Process | None) -> None:
         f = self.facts
         f.coverage.reasons.update(new.reasons)
+        self._refused(old, new)
         if old is None or old.state is not new.state:
             self._moved(old, new)
         if new.newest is not None and (old is None or old.rounds != new.rounds):
@@ -82,6 +84,19 @@ class Referee:
             self._proven(new)
         if new.open:
             self._has_a_way_out(new)
+
+    def _refused(self, old: Incident | None, new: Incident) -> None:
+        """Coverage: what was refused, waited for and held for."""
+        f = self.facts
+        if new.state is State.HELD:
+            f.coverage.holds.update(new.reasons)
+        about_to = old is not None and old.state is State.FENCING
+        enough = new.newest is not None and new.newest.verdict is Verdict.DEAD
+        enough = enough and dead_enough(new.tally, f.policy(new.host_id))
+        if new.state in (State.CHECKING, State.HELD, State.NOTIFIED) and (about_to or enough):
+            f.coverage.refusals.update(new.reasons)
+            if new.state is State.CHECKING and old is not None and old.rounds != new.rounds:
+                f.waits.update((new.id, reason) for reason in new.reasons)
 
     def _moved(self, old: Incident | None, new: Incident) -> None:
         f = self.facts

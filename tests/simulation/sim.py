@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -20,6 +20,7 @@ from controller.domain.inheritance import resolve
 from controller.domain.model import Cluster, Host, Level, Pool, PoolKind, SettingRow
 from controller.domain.policy import Policy
 from controller.domain.restored import Remembered
+from controller.engine.supervisor import Supervisor
 from controller.power.devices import GatedDevices
 from controller.power.gate import Gate
 from controller.power.registry import PowerRegistry
@@ -29,6 +30,7 @@ from controller.services.world import World
 from tests.simulation import loop
 from tests.simulation.cloud import ADAPTER_BUG, SimCloud
 from tests.simulation.facts import Breach, Coverage, Facts
+from tests.simulation.idle import Bell, DozingWorker, Spared
 from tests.simulation.keepsake import SimKeepsake
 from tests.simulation.liveness import Liveness
 from tests.simulation.memory_store import MemoryStore
@@ -51,6 +53,8 @@ EXPECTED = (
 GONE_WITH_A_RESTORE = "controller.db.store.StoreError: no "
 """Whoever wants to store what became of something that the restored database never knew."""
 POLL_S = 0.5
+LOOKS_FOR_BREACHES_S = 5.0
+DOZES_S = 60.0
 
 
 class Simulation:
@@ -76,6 +80,7 @@ class Simulation:
         """Numbers of the commits that changed an incident, an attempt or an effect."""
         self.kill_after_commit = 0
         self.edits: list[asyncio.Task[None]] = []
+        self.bell = Bell()
         self.mishaps = Mishaps(self)
 
     # -- building
@@ -113,6 +118,7 @@ class Simulation:
             for row in self._setting_rows({**CREDENTIALS, **plan.settings}):
                 await tx.put_setting(row, secret=row.field in SECRET)
         u.cloud.opinions = plan.cloud_opinions
+        u.cloud.notices_after_s = plan.cloud_notices_after_s
         u.cloud.slow_release = plan.slow_release
         self.store.before_commit = self._before_commit
         self.store.after_commit = self._after_commit
@@ -177,25 +183,40 @@ class Simulation:
         process.on_death = self._on_death
         self.processes.append(process)
         self.operators[process.name] = Operator(world)
-        process.launch(world, idle=partial(self._nothing_is_due, process))
+        process.launch(world, self._sparing(process, Supervisor(world), world))
         return process
 
-    def _nothing_is_due(self, process: Process) -> bool:
+    def _sparing(self, process: Process, engine: Supervisor, world: World) -> Supervisor:
+        """The shipped engine, without the beats on which two of its loops would find nothing."""
+        engine.worker = DozingWorker(world, idle_for=partial(self._nothing_due_for, process), bell=self.bell)
+        idle = partial(self._no_effect_waits, process)
+        engine._loops = tuple(
+            replace(one, beat=Spared(one.beat, idle)) if one.name == "effects" else one for one in engine._loops
+        )
+        return engine
+
+    def _nothing_due_for(self, process: Process) -> float:
+        """Seconds, as far as can be told now."""
         tables, now = self.store.tables, self.universe.time()
-        if self.store.unavailable or process.database_gone or process.database_late_s or not process.resumed.is_set():
-            return False
-        for incident_id in tables.open_of_host.values():
-            due = tables.incidents[incident_id].next_step_at
-            lease = tables.leases.get(incident_id)
-            if due is not None and due <= now and (lease is None or lease[1] <= now):
-                return False
-        return True
+        if not self._store_answers(process):
+            return 0.0
+        due = [later for i in tables.open_of_host.values() if (later := _claimable_at(tables, i)) is not None]
+        return (min(due) - now).total_seconds() if due else DOZES_S
+
+    def _no_effect_waits(self, process: Process) -> bool:
+        return self._store_answers(process) and not self.store.tables.effects_waiting
+
+    def _store_answers(self, process: Process) -> bool:
+        late = process.database_gone or process.database_late_s
+        return not (self.store.unavailable or late) and process.resumed.is_set()
 
     def alive(self) -> list[Process]:
         return [p for p in self.processes if p.alive]
 
     def _on_death(self, process: Process) -> None:
         self.facts.coverage.points.update(process.points)
+        if process.died_at:
+            self.facts.coverage.deaths.add(process.died_at)
         del self.operators[process.name]
         if not self._ending and len(self.alive()) < self.plan.controllers:
             after = max(self.restarts_after_s, self.no_restart_before - self.universe.now())
@@ -224,6 +245,7 @@ class Simulation:
             process.last_commit_at = self.universe.now()
         if self._written():
             self._seen, self._writes = self.store.tables, self.store.tables.writes
+            self.bell.ring()
             self.referee.on_commit()
         if process is not None:
             if self._tells:
@@ -275,7 +297,7 @@ class Simulation:
 
     async def _until(self, at: float) -> None:
         while self.universe.now() < at and not self.facts.breaches:
-            await asyncio.sleep(min(POLL_S, max(0.001, at - self.universe.now())))
+            await asyncio.sleep(min(LOOKS_FOR_BREACHES_S, max(0.001, at - self.universe.now())))
 
     async def wait_for(self, host_id: str, *states: State, within: float) -> State | None:
         """The state of the host's newest incident once it is one of ``states``; None when it took too long."""
@@ -344,6 +366,11 @@ def simulate(
         return Outcome(plan, facts.breaches, facts.coverage, simulation)
 
     return loop.run(main())
+
+
+def _claimable_at(tables: Tables, incident_id: str) -> datetime | None:
+    due, lease = tables.incidents[incident_id].next_step_at, tables.leases.get(incident_id)
+    return max(due, lease[1]) if due is not None and lease is not None else due
 
 
 class _Remembered:

@@ -178,7 +178,31 @@ def test_a_storm_ends_in_no_action_however_long_it_lasts() -> None:
 
 
 def test_a_cloud_that_says_up_keeps_it_waiting_and_a_late_life_lets_it_go() -> None:
-    """The host is cut off where only its neighbors could see it; its cloud still says up. Then it is back."""
-    told = Told(Mishap(40.0, "isolate", ("h1", 60.0)), ends_at=400.0, hosts=EIGHT, cloud_opinions=True)
+    """The host is cut off where nobody can see it; its cloud still says up. Then it is back."""
+    told = Told(
+        Mishap(40.0, "isolate", ("h1", 75.0)),
+        ends_at=400.0,
+        hosts=EIGHT,
+        cloud_opinions=True,
+        cloud_notices_after_s=100.0,
+    )
     assert told.commands == []
-    assert all(i.state is State.RECOVERED for i in told.incidents)
+    (incident,) = told.incidents
+    assert incident.state is State.RECOVERED
+    assert told.waited_for(incident, Reason.CLOUD_SAYS_UP) >= 3
+
+
+def test_a_cloud_that_says_up_for_long_is_waited_for_with_evidence_that_stays_fresh() -> None:
+    """Rounds go on; the moment it notices, the newest one is young enough, and no count begins anew."""
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)),
+        ends_at=400.0,
+        hosts=EIGHT,
+        cloud_opinions=True,
+        cloud_notices_after_s=80.0,
+        settings={"checking_limit": 300},
+    )
+    (off,) = told.simulation.universe.power.commands()
+    assert 120.0 < off.at < 120.0 + 20.0
+    assert told.waited_for(told.incidents[0], Reason.CLOUD_SAYS_UP) >= 3
+    assert told.notices("held") == 0

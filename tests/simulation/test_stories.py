@@ -45,6 +45,10 @@ class Told:
     def notices(self, kind: str) -> int:
         return sum(1 for n in self.simulation.store.tables.notices.values() if n.kind == kind)
 
+    def waited_for(self, incident: Incident, reason: Reason) -> int:
+        """How many rounds went by in which it was dead enough, and this stood in the way."""
+        return self.simulation.facts.waits[incident.id, reason]
+
     def held_for(self, reason: Reason) -> bool:
         """The host's only incident is held, and people were told of this reason."""
         (incident,) = self.incidents
