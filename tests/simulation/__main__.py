@@ -9,13 +9,14 @@ from collections import Counter
 from contextlib import nullcontext
 
 from tests.simulation.mirror_store import server
-from tests.simulation.runner import Result, Totals, result_of, run_many
+from tests.simulation.runner import Result, result_of, run_many
 from tests.simulation.schedules import random_plan
 from tests.simulation.sim import simulate
+from tests.simulation.totals import Totals
 
 SEEDS_APART = 1_000_000
 ENOUGH_FOR_EVERYTHING = 2_000
-"""So many schedules must have reached every state, edge and reason."""
+"""So many schedules must have reached every state, edge, refusal, hold, mishap and point of death."""
 
 
 def main() -> int:

@@ -40,11 +40,13 @@ class SimCloud:
             targets=tuple(
                 DiskTarget(vm_id=g.id, vm_name=g.name, path=g.path, pool_root=u.pools[g.pool_id].root) for g in here
             ),
-            elsewhere=tuple(g.name for g in u.guests.values() if g.host_id == host.id != g.placed_on),
+            elsewhere=tuple(
+                g.name for g in u.guests.values() if host.id in (g.host_id, g.left) and host.id != g.placed_on
+            ),
             uncheckable=tuple(g.name for g in here if g.local),
             cloud_heartbeats=tuple(p.cloud_path(host.id) for p in pools) if u.cloud.opinions else (),
             machines=tuple(
-                Machine(id=g.id, name=g.name) for g in u.guests.values() if host.id in (g.placed_on, g.host_id)
+                Machine(id=g.id, name=g.name) for g in u.guests.values() if host.id in (g.placed_on, g.host_id, g.left)
             ),
             pool_roots=tuple(p.root for p in pools),
         )

@@ -34,6 +34,8 @@ class Fault(StrEnum):
     AGENT_SLOW = "agent_slow"
     BEAT_DOWN = "beat_down"
     WITHDRAWN = "withdrawn"
+    SAMPLER_STUCK = "sampler_stuck"
+    """The agent answers, and tells of heartbeats what it saw when its sampler still ran."""
     INCOMPATIBLE = "incompatible"
     """The agent speaks another protocol than the controller."""
 
@@ -147,6 +149,8 @@ class Guest:
     writes: bool
     placed_on: str
     """Where the cloud believes it to be."""
+    left: str = ""
+    """The host from which the cloud has started it elsewhere without anybody's leave."""
     local: bool = False
     """It has a disk that no neighbor can see."""
 

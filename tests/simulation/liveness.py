@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MEND_S = 360.0
 """Long enough for every wait of the fast settings: caps, cool-down, returns, settling."""
 
+NOTICES_AFTER_S = 40.0
+"""Within every policy's ``checking_limit``: a cloud that takes longer holds, as it should."""
+
 BOUND_S = 30.0
 """What the engine may take besides the policy's own waits: looks up to their deadline, polls, reads."""
 
@@ -50,6 +53,7 @@ class Liveness:
         u.watches_slow = False
         u.cloud.unreachable = u.cloud.effects_fail = u.cloud.loses_answers = u.cloud.mute = False
         u.cloud.adapter_fails = False
+        u.cloud.notices_after_s = min(u.cloud.notices_after_s, NOTICES_AFTER_S)
         u.refused_addresses.clear()
         u.driver_proves = True
         for pool in u.pools.values():
@@ -57,7 +61,7 @@ class Liveness:
         for metal in u.hosts.values():
             self._mend_host(metal, now)
         for guest in u.guests.values():
-            guest.placed_on, guest.local = guest.host_id, False
+            guest.placed_on, guest.local, guest.left = guest.host_id, False, ""
         for host_id in u.hosts:
             self._sim.mishaps.own_device(host_id)
             self._sim.mishaps.unmark_host(host_id)
@@ -88,6 +92,7 @@ class Liveness:
         process.traps.clear()
         process.database_gone = False
         process.database_late_s = 0.0
+        process.devices_gone = False
         process.resume()
 
     async def _settle(self) -> None:

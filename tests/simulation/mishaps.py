@@ -1,48 +1,16 @@
-"""What can go wrong, and what people do: each a method that changes the truth (or asks the API) at one moment."""
+"""What can go wrong around the controllers: each a method that changes the truth at one moment."""
 
-import asyncio
-import contextvars
-import itertools
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
-from controller.db.store import StoreError, Tx
-from controller.domain.incident import Source, State
-from controller.domain.model import Level, Pause, SettingRow
-from controller.domain.power import PowerAction, PowerState
-from controller.services.errors import ServiceError
-from controller.services.operations import ReportResult
-from controller.services.operator import Operator
+from controller.domain.power import PowerState
 from tests.simulation.hardware import Fault, Mark, PoolState
-from tests.simulation.memory_tables import Tables, backup_of
-from tests.simulation.plan import Mishap
-from tests.simulation.process import CURRENT, Process, Trap
-
-if TYPE_CHECKING:
-    from tests.simulation.sim import Simulation
+from tests.simulation.mishap_base import MishapBase
+from tests.simulation.mishaps_controllers import ControllerMishaps
+from tests.simulation.mishaps_people import PeopleMishaps
 
 
-class Mishaps:
-    """Bound to one simulation."""
-
-    def __init__(self, simulation: "Simulation") -> None:
-        self._sim = simulation
-        self._u = simulation.universe
-        self.tasks: list[asyncio.Task[None]] = []
-        self._ids = itertools.count()
-        self._backup: Tables | None = None
-
-    def happen(self, mishap: Mishap) -> None:
-        """Let it happen now."""
-        self._u.note("world", mishap.kind, ", ".join(str(a) for a in mishap.args))
-        self._sim.facts.coverage.marks.add(f"mishap {mishap.kind}")
-        getattr(self, mishap.kind)(*mishap.args)
-
-    def _later(self, after: float, what: Callable[..., object], *args: object) -> None:
-        self._u.loop.call_later(after, what, *args)
+class Mishaps(ControllerMishaps, PeopleMishaps, MishapBase):
+    """All of them."""
 
     # -- hosts
 
@@ -134,26 +102,7 @@ class Mishaps:
                 self._u.heartbeat_s * 1.3, partial(self._copy_beats, host_id, counter + 1, until=until)
             )
 
-    # -- network and storage
-
-    def partition(self, a: str, b: str, lasts: float) -> None:
-        """Two places cannot reach each other; ``ctl`` is every controller of now."""
-        names = [p.name for p in self._sim.alive()] if a == "ctl" else [a]
-        for name in names:
-            pair = frozenset({name, b})
-            self._u.cut_pairs.add(pair)
-            self._later(lasts, self._u.cut_pairs.discard, pair)
-
-    def controller_cut_off(self, lasts: float) -> None:
-        """One controller has no way to any host; the database and the power devices it reaches."""
-        for process in self._sim.alive()[-1:]:
-            for host_id in self._u.hosts:
-                self.partition(process.name, host_id, lasts)
-
-    def newcomer_cut_off(self, lasts: float) -> None:
-        """Another controller starts, in a partition."""
-        self._sim.start_process()
-        self.controller_cut_off(lasts)
+    # -- storage
 
     def pool(self, pool_id: str, state: PoolState, lasts: float) -> None:
         pool = self._u.pools[pool_id]
@@ -177,10 +126,6 @@ class Mishaps:
         """The disk's file is replaced by another one under the same name."""
         guest = self._u.guests[guest_id]
         self._u.pools[guest.pool_id].files[guest.path].inode += 1000
-
-    def clock_step(self, by: float) -> None:
-        """The database server's wall clock steps."""
-        self._sim.step_clock(by)
 
     # -- power devices
 
@@ -212,6 +157,10 @@ class Mishaps:
         """From now on the device of one host is wired to another."""
         self._u.bmcs[host_id].machine = self._u.hosts[other].machine
 
+    def wrong_second(self, host_id: str, other: str) -> None:
+        """From now on the second device of one host is wired to another."""
+        self._u.seconds[host_id].machine = self._u.hosts[other].machine
+
     # -- cloud
 
     def cloud_gone(self, lasts: float) -> None:
@@ -234,6 +183,11 @@ class Mishaps:
         """A bug: the adapter raises what it never should."""
         self._switch("adapter_fails", lasts)
 
+    def no_guests(self, host_id: str) -> None:
+        """Their owners stop all guests of a host."""
+        for guest_id in [g.id for g in self._u.guests.values() if host_id in (g.host_id, g.placed_on)]:
+            del self._u.guests[guest_id]
+
     def local_disk(self, guest_id: str, lasts: float) -> None:
         """The guest has a disk on its host's own storage for a while."""
         guest = self._u.guests[guest_id]
@@ -241,224 +195,23 @@ class Mishaps:
         self._later(lasts, setattr, guest, "local", False)
 
     def placed_elsewhere(self, guest_id: str, host_id: str) -> None:
-        """The cloud starts a guest somewhere else by itself, without asking anybody."""
+        """The cloud says that a guest is somewhere else; it does not run there yet."""
         self._u.guests[guest_id].placed_on = host_id
 
-    # -- controllers and database
+    def started_elsewhere(self, guest_id: str, host_id: str) -> None:
+        """The cloud starts a guest somewhere else by itself, and it writes to its disk there.
 
-    def trap(self, point: str, skip: int) -> None:
-        """Every controller of now dies at its next such point."""
-        for process in self._sim.alive():
-            process.traps.append(Trap(point, skip))
-
-    def at_point(self, point: str, kind: str, *args: object) -> None:
-        """Something happens not at a time but at the next such point of any controller of now."""
-        self.at_later_point(point, 0, kind, *args)
-
-    def at_later_point(self, point: str, skip: int, kind: str, *args: object) -> None:
-        """The same, once ``skip`` such points have passed in all controllers together: who takes a step is chance."""
-        left = [skip]
-
-        def deed(process: Process) -> None:
-            left[0] -= 1
-            if left[0] >= 0:
-                process.traps.append(Trap(point, 0, partial(deed, process)))
-            elif left[0] == -1:
-                self.happen(Mishap(self._u.now(), kind, args))
-
-        for process in self._sim.alive():
-            process.traps.append(Trap(point, 0, partial(deed, process)))
-
-    def kill(self) -> None:
-        for process in self._sim.alive()[:1]:
-            process.kill("SIGKILL")
-
-    def restart(self) -> None:
-        """A rolling restart's SIGTERM."""
-        for process in self._sim.alive()[:1]:
-            self.tasks.append(self._u.loop.create_task(process.stop(), name=f"stop-{process.name}"))
-
-    def blackout(self, lasts: float, step: float) -> None:
-        """No controller lives for a while, and the database's clock steps meanwhile."""
-        self._sim.no_restart_before = self._u.now() + lasts
-        for process in self._sim.alive():
-            process.kill("no controller for a while")
-        self._later(lasts / 2, self.clock_step, step)
-
-    def second_controller(self) -> None:
-        self._sim.start_process()
-
-    def pause_process(self, lasts: float) -> None:
-        for process in self._sim.alive()[:1]:
-            process.pause()
-            self._later(lasts, process.resume)
-
-    def database_gone(self, lasts: float, everybody: bool) -> None:  # noqa: FBT001 - written down in plans
-        if everybody:
-            self._sim.store.unavailable = True
-            self._later(lasts, setattr, self._sim.store, "unavailable", False)
-            return
-        for process in self._sim.alive()[:1]:
-            process.database_gone = True
-            self._later(lasts, setattr, process, "database_gone", False)
-
-    def database_slow(self, late_s: float, lasts: float) -> None:
-        """Every transaction of the controllers of now begins late, and its answer comes late."""
-        for process in self._sim.alive():
-            process.database_late_s = late_s
-            self._later(lasts, setattr, process, "database_late_s", 0.0)
-
-    def backup(self) -> None:
-        """The database is dumped; :meth:`restore` brings this one back."""
-        self._backup = backup_of(self._sim.store.tables)
-
-    def restore(self) -> None:
-        """The dump is loaded in the place of the database: whatever was committed since is gone."""
-        if self._backup is not None:
-            before, self._sim.store.tables = self._sim.store.tables, self._backup
-            self._backup = None
-            self._sim.referee.on_restore(before)
-            self.database_gone(1.0, everybody=True)  # whoever was in the middle of something fails
-
-    def setting(self, name: str, value: object) -> None:
-        self._sim.write_settings({name: value})
-
-    def mark_host(self, host_id: str, mark: str, lasts: float) -> None:
-        """A person sets one of the host's marks for a while: excluded, maintenance, runs_controller, cloud_ha."""
-        self._mark(host_id, mark)
-        self._later(lasts, self.unmark_host, host_id)
-
-    def unmark_host(self, host_id: str) -> None:
-        self._mark(host_id, "")
-
-    def _mark(self, host_id: str, mark: str) -> None:
-        host = replace(
-            self._sim.store.tables.hosts[host_id],
-            excluded=mark == "excluded",
-            maintenance=mark == "maintenance",
-            runs_controller=mark == "runs_controller",
-            cloud_ha=mark == "cloud_ha",
-        )
-        if host != self._sim.store.tables.hosts[host_id]:
-            self._sim.edit(lambda tx: tx.save_host(host))
-
-    def device_of(self, host_id: str, other: str, lasts: float) -> None:
-        """A person types the address of another host's device; "": takes it away. Later it is put right."""
-        self._put_device(host_id, f"bmc-{other}" if other else "")
-        self._later(lasts, self.own_device, host_id)
-
-    def own_device(self, host_id: str) -> None:
-        self._put_device(host_id, f"bmc-{host_id}")
-
-    def _put_device(self, host_id: str, address: str) -> None:
-        row = SettingRow(level=Level.HOST, owner_id=host_id, field="ipmi.host", value=address)
-        known = self._sim.store.tables.settings.get((Level.HOST, host_id, "ipmi.host"))
-        if row != known:
-            self._sim.edit(lambda tx: tx.put_setting(row, secret=False))
-
-    def address_refused(self, host_id: str, lasts: float) -> None:
-        """A controller's configuration does not allow the device's address for a while."""
-        self._u.refused_addresses.add(f"bmc-{host_id}")
-        self._later(lasts, self._u.refused_addresses.discard, f"bmc-{host_id}")
-
-    def driver_gone(self, lasts: float) -> None:
-        """Controllers without the driver (a bad roll-out) for a while."""
-        self._u.driver_proves = False
-        self._later(lasts, setattr, self._u, "driver_proves", True)
-
-    # -- people
-
-    def report(self, host_id: str) -> None:
-        self._ask(
-            "report",
-            lambda op: op.report_disconnect(host_id, at=None, source=Source.REPORT, actor="script", note="reported"),
-        )
-
-    def reconnect(self, host_id: str) -> None:
-        self._ask("reconnect", lambda op: op.report_reconnect(host_id, actor="script"))
-
-    def retry(self, host_id: str) -> None:
-        incident = self._sim.facts.incident_of(host_id)
-        if incident is not None:
-            self._ask("retry", lambda op: op.retry(incident.id, reason="again", actor="ada"))
-
-    def cancel(self, host_id: str) -> None:
-        incident = self._sim.facts.incident_of(host_id)
-        if incident is not None:
-            self._ask("cancel", lambda op: op.cancel(incident.id, reason="leave it", actor="ada"))
-
-    def acknowledge(self, host_id: str, honest: bool) -> None:  # noqa: FBT001 - written down in plans
-        """A person vouches that the host is off; an honest one has looked, or pulls the plug first."""
-        incident = self._sim.facts.incident_of(host_id)
-        if incident is None or incident.state is not State.HELD:
-            return
-        if honest:
-            self._u.hosts[host_id].machine.switch(on=False, at=self._u.now())
-        else:
-            self._u.broken_assumptions[host_id] = "a person vouched for off without looking"
-        name = self._sim.store.tables.hosts[host_id].name
-
-        async def vouch(op: Operator) -> None:
-            await op.acknowledge(incident.id, host_name=name, reason="I stand before it", actor="ada")
-            self._u.note("ada", f"{host_id} acknowledged")
-
-        self._ask("acknowledge", vouch)
-
-    def manual(self, host_id: str, action: PowerAction, force: bool) -> None:  # noqa: FBT001 - written down in plans
-        self._ask("power", lambda op: op.power(host_id, action=action, reason="manual", actor="ada", force=force))
-
-    def rearm(self, host_id: str) -> None:
-        self._ask("rearm", lambda op: op.rearm(host_id, reason="ready", actor="ada"))
-
-    def pause(self, level: Level, owner_id: str, lasts: float) -> None:
-        now = self._u.time()
-        pause = Pause(
-            id=f"pause-{next(self._ids)}",
-            level=level,
-            owner_id=owner_id,
-            reason="work on the switches",
-            by="ada",
-            created_at=now,
-            until=now + timedelta(seconds=lasts),
-        )
-        self._sim.edit(lambda tx: tx.save_pause(pause))
-
-    def lift_pauses(self) -> None:
-        now = self._u.time()
-        for pause in self._sim.store.tables.pauses.values():
-            if pause.lifted_at is None:
-                lifted = replace(pause, lifted_at=now, lifted_by="ada")
-                self._sim.edit(partial(_save_pause, lifted))
-
-    def _ask(self, what: str, request: Callable[[Operator], Awaitable[object]]) -> None:
-        """A request to one of the controllers; it dies with it."""
-        for process in self._sim.alive():
-            if process.resumed.is_set():
-                context = contextvars.copy_context()
-                context.run(CURRENT.set, process)
-                operator = self._sim.operators[process.name]
-                asked = self._request(what, request, operator)
-                self.tasks.append(self._u.loop.create_task(asked, name=f"api-{what}", context=context))
-                return
-
-    async def _request(self, what: str, request: Callable[[Operator], Awaitable[object]], operator: Operator) -> None:
-        try:
-            answer = await request(operator)
-        except ServiceError as error:
-            self._sim.facts.coverage.reasons.update(error.reasons)
-            if what == "power":
-                self._sim.facts.coverage.refusals.update(error.reasons)
-            self._u.note("api", f"{what} refused", error.code)
-        except StoreError as error:
-            self._u.note("api", f"{what} failed", str(error))
-        except asyncio.CancelledError:
-            self._u.note("api", f"{what} lost")
-            raise
-        else:
-            self._u.note("api", f"{what} done")
-            if isinstance(answer, ReportResult) and answer.why_not is not None:
-                self._sim.facts.coverage.reasons.add(answer.why_not)
+        It starts nothing of a host that was taken out of its scheduling.
+        """
+        guest, there, now = self._u.guests[guest_id], self._u.hosts[host_id], self._u.now()
+        if guest.placed_on not in (host_id, *self._u.cloud.quarantined) and there.agent_up(now):
+            guest.left = guest.placed_on
+            guest.host_id, guest.boot, guest.placed_on, guest.writes = host_id, there.boot(now), host_id, True
 
 
-async def _save_pause(pause: Pause, tx: Tx) -> None:
-    await tx.save_pause(pause)
+def kinds() -> list[str]:
+    """Every kind of mishap there is."""
+    return sorted(name for name in dir(Mishaps) if not name.startswith("_") and name not in _NO_KINDS)
+
+
+_NO_KINDS = ("happen", "own_device", "unmark_host")

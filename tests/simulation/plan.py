@@ -5,6 +5,9 @@ from typing import Any
 
 from typing_extensions import override
 
+SAYS_WHICH = {"pool": 1, "fault": 1, "bmc": 1, "setting": 0, "technician": 1, "manual": 1, "mark_host": 1}
+"""Kinds of many faces, and the argument that names them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
@@ -13,6 +16,12 @@ class Mishap:
     at: float
     kind: str
     args: tuple[Any, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The kind and, where that tells mishaps apart, which."""
+        which = SAYS_WHICH.get(self.kind)
+        return self.kind if which is None else f"{self.kind} {self.args[which]}"
 
     @override
     def __str__(self) -> str:

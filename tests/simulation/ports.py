@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 
 from typing_extensions import override
@@ -12,7 +12,15 @@ from typing_extensions import override
 from controller.db.store import StoreUnavailable, Tx
 from controller.domain.evidence import Beat, FileState, PoolView, Reading, Report
 from controller.domain.model import Host
-from controller.domain.power import BmcTarget, Outcome, PowerAction, PowerReading
+from controller.domain.power import (
+    Accepted,
+    BmcTarget,
+    Outcome,
+    PowerAction,
+    PowerCode,
+    PowerReading,
+    PowerState,
+)
 from controller.domain.reasons import Reason
 from controller.domain.steady import Base, allowance, corrected, lifted, step_between
 from controller.domain.watch import PoolSeen, Seen
@@ -112,6 +120,12 @@ class SimClock:
         told = base.time(wall)
         self._latest = told if self._latest is None else max(self._latest, told)
         return self._latest
+
+    def expected(self) -> datetime | None:
+        """What it would tell now, whatever the wall clock does; None before it ever told the time."""
+        if self._latest is None or self._last is None:
+            return None
+        return self._latest + timedelta(seconds=self._universe.now() - self._last[1])
 
     def _marked(self, base: Base) -> Base:
         marks = [row.alive_at for row in self._store.tables.controllers.values()]
@@ -268,6 +282,9 @@ class SimDriver:
 
     async def status(self, target: BmcTarget, *, deadline_s: float) -> PowerReading:
         await self._process.point("status")
+        if self._process.devices_gone:
+            await asyncio.sleep(deadline_s)
+            return PowerReading(state=PowerState.UNKNOWN, code=PowerCode.NO_ANSWER)
         reading = await self._universe.power.status(target, deadline_s=deadline_s)
         await self._process.point("status read")
         return reading
@@ -277,6 +294,9 @@ class SimDriver:
 
     async def act(self, target: BmcTarget, action: PowerAction, *, deadline_s: float, not_after: float) -> Outcome:
         await self._process.point(f"act {action}")
+        if self._process.devices_gone:
+            await asyncio.sleep(deadline_s)
+            return Outcome(accepted=Accepted.NOT_SENT, code=PowerCode.NO_ANSWER)
         outside = contextvars.Context()
         outside.run(SENDER.set, self._process.name)
         flying = self._universe.power.act(target, action, deadline_s=deadline_s, not_after=not_after)

@@ -48,6 +48,7 @@ class Process:
     database_gone: bool = False
     database_late_s: float = 0.0
     """How late each transaction begins, and its answer comes."""
+    devices_gone: bool = False
     last_commit_at: float = 0.0
     points: set[str] = field(default_factory=set)
     died_at: str = ""

@@ -3,13 +3,10 @@
 import gc
 import multiprocessing
 import traceback
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from controller.domain.incident import TRANSITIONS, State
-from controller.domain.reasons import Reason
 from tests.simulation.facts import Coverage
 from tests.simulation.mirror_store import MirrorStore, RealDatabase
 from tests.simulation.schedules import random_plan, small_plan
@@ -17,11 +14,6 @@ from tests.simulation.sim import Outcome, simulate
 
 AT_ONCE = 4
 """Schedules handed to a process together."""
-
-NOT_BY_SCHEDULES: dict[str, str] = {
-    "not_dead": "the last look sends a host that is not dead back before the safeguards are asked: a second line",
-}
-"""States, edges (``a→b``) and reasons that no schedule can reach, and why not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,50 +74,3 @@ def result_of(outcome: Outcome) -> Result:
     rules = (*(b.rule for b in outcome.breaches[:1]), *(["exception"] if outcome.simulation.crashes else []))
     story = f"{outcome.plan}\n{outcome.story}" if said else ""
     return Result(outcome.plan.seed, outcome.coverage, rules[:1], said, story)
-
-
-@dataclass(slots=True)
-class Totals:
-    """How many schedules reached what."""
-
-    schedules: int = 0
-    states: Counter[str] = field(default_factory=Counter)
-    edges: Counter[str] = field(default_factory=Counter)
-    reasons: Counter[str] = field(default_factory=Counter)
-    points: Counter[str] = field(default_factory=Counter)
-    marks: Counter[str] = field(default_factory=Counter)
-
-    def add(self, coverage: Coverage) -> None:
-        """One more schedule."""
-        self.schedules += 1
-        self.states.update(map(str, coverage.states))
-        self.edges.update(f"{a}→{b}" for a, b in coverage.edges if a)
-        self.reasons.update(map(str, coverage.reasons))
-        self.points.update(coverage.points)
-        self.marks.update(coverage.marks)
-
-    def missing(self) -> list[str]:
-        """What there is, is not excused, and was reached by none."""
-        known = {*map(str, State), *ALL_EDGES, *map(str, Reason)}
-        return sorted(known - {*self.states, *self.edges, *self.reasons, *NOT_BY_SCHEDULES})
-
-    def table(self) -> str:
-        """For people: every state, edge and reason with the number of schedules that reached it."""
-        lines = [
-            f"{name}: "
-            + ", ".join(f"{key} {counts[key]}" for key in keys if counts[key] or key not in NOT_BY_SCHEDULES)
-            for name, keys, counts in (
-                ("states", [str(s) for s in State], self.states),
-                ("edges", ALL_EDGES, self.edges),
-                ("refusals and hold reasons", [str(r) for r in Reason], self.reasons),
-                ("mishaps", sorted(m for m in self.marks if m.startswith("mishap ")), self.marks),
-            )
-        ]
-        lines += [f"not by schedules: {key}: {why}" for key, why in NOT_BY_SCHEDULES.items()]
-        lines.append(f"points at which a controller died or could have died: {len(self.points)}")
-        seen = sorted(m for m in self.marks if not m.startswith("mishap "))
-        lines += [f"came up in {self.marks[mark]}: {mark}" for mark in seen]
-        return "\n".join(lines)
-
-
-ALL_EDGES = [f"{a}→{b}" for a, ends in TRANSITIONS.items() for b in sorted(ends)]

@@ -6,10 +6,9 @@ from typing import Any
 
 from controller.domain.model import Level
 from controller.domain.power import PowerAction, PowerState
+from tests.simulation.aimed import MARKS, POINTS, WORST, aimed, at_a_point, restored
 from tests.simulation.hardware import Fault, PoolState
 from tests.simulation.plan import FAST, Mishap, Plan
-
-MARKS = ("excluded", "maintenance", "runs_controller", "cloud_ha")
 
 WARM_S = 30.0
 """Until then controllers see every host and every BMC well."""
@@ -19,38 +18,6 @@ SHORT_WARM_S = 20.0
 SHORT_S = 135.0
 SHORTER = 0.45
 """A small schedule's mishaps come that much closer to each other, so that its deaths are early enough to be fenced."""
-
-TRAPS = (
-    "before intent",
-    "after intent",
-    "act off",
-    "acted off",
-    "act",
-    "before to verifying",
-    "after to verifying",
-    "before to releasing",
-    "after to releasing",
-    "cloud release said",
-    "cloud release",
-    "cloud release sent",
-    "cloud release done",
-    "before effect",
-    "after effect",
-    "cloud quarantine",
-    "cloud quarantine sent",
-    "before to fenced",
-    "after to fenced",
-    "before to held",
-    "after to checking",
-    "after to fencing",
-    "before commit",
-    "after commit",
-    "status",
-    "asked",
-    "watched",
-    "committed",
-)
-
 
 SITES: tuple[dict[str, tuple[str, ...]], ...] = (
     {"c1": ("h1", "h2", "h3")},
@@ -64,9 +31,14 @@ SITES: tuple[dict[str, tuple[str, ...]], ...] = (
 
 
 def random_plan(seed: int) -> Plan:
-    """The schedule of this seed; always the same one."""
-    dice = _Dice(seed)
-    return dice.aimed() if dice.aims() else dice.plan()
+    """The schedule of this seed; always the same one. Two in five are aimed (:mod:`tests.simulation.aimed`)."""
+    number, kind = divmod(seed, 5)
+    rng = random.Random(f"schedule-{seed}")  # noqa: S311 - a reproducible world
+    if kind == 0:
+        return replace(at_a_point(number, rng), seed=seed)
+    if kind == 1:
+        return replace(aimed(number, rng), seed=seed)
+    return _Dice(seed, rng).plan()
 
 
 def small_plan(seed: int) -> Plan:
@@ -81,9 +53,9 @@ def small_plan(seed: int) -> Plan:
 
 
 class _Dice:
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, rng: random.Random) -> None:
         self._seed = seed
-        self._rng = random.Random(f"schedule-{seed}")  # noqa: S311 - a reproducible world
+        self._rng = rng
         self._hosts: dict[str, tuple[str, ...]] = {}
 
     def plan(self) -> Plan:
@@ -105,6 +77,7 @@ class _Dice:
             writers=rng.choice((0, 50, 100)),
             settings=self._settings(),
             cloud_opinions=rng.random() < 0.3,
+            cloud_notices_after_s=rng.choice((40.0, 40.0, 90.0)),
             controllers=rng.choice((1, 1, 1, 2)),
             mishaps=tuple(mishaps),
             ends_at=LAST_S + rng.choice((30.0, 70.0)),
@@ -122,75 +95,6 @@ class _Dice:
                 mishaps.append(Mishap(rng.uniform(WARM_S, LAST_S), "second_unreachable", (host, self._lasts() * 2)))
         return replace(plan, second_devices=True, mishaps=tuple(sorted((*plan.mishaps, *mishaps), key=lambda m: m.at)))
 
-    def aims(self) -> bool:
-        """One schedule in seven is aimed at what chance alone hardly ever brings about."""
-        return self._rng.random() < 0.15
-
-    def aimed(self) -> Plan:
-        """One death in a calm world (it may only look like one), and what leads to a rare reason or edge."""
-        rng, host, at = self._rng, "h1", 36.0 + self._rng.uniform(0, 5)
-        ignores = Mishap(at, "bmc", (host, "ignores_off", True, 900.0))
-        ways: tuple[tuple[dict[str, Any], list[Mishap]], ...] = (
-            ({}, [Mishap(at, "at_point", ("after to verifying", "bmc_unreachable", host, rng.uniform(16, 40)))]),
-            ({}, [ignores]),
-            ({}, [ignores, Mishap(at, "at_later_point", ("after to fencing", 1, "reconnect", host))]),
-            ({}, [Mishap(at + rng.uniform(0, 30), "mark_host", (host, rng.choice(MARKS), 90.0))]),
-            ({}, [Mishap(at, "at_point", ("after to checking", "mark_host", host, rng.choice(MARKS), 90.0))]),
-            ({"lives": True}, [Mishap(at, "at_point", ("after to fencing", "rejoin", host))]),
-            ({"action": "none"}, [Mishap(at + rng.uniform(90, 110), "report", (host,))]),
-            (
-                {},
-                [
-                    Mishap(at, "bmc", (host, "takes_s", 5.0, 900.0)),
-                    Mishap(at, "at_point", ("after to fencing", "manual", host, PowerAction.OFF, True)),
-                ],
-            ),
-            (
-                {},
-                [
-                    Mishap(at, "bmc", ("h2", "takes_s", 3.0, 900.0)),
-                    Mishap(at + 10, "manual", ("h2", PowerAction.ON, False)),
-                    Mishap(at + 10 + rng.uniform(0.5, 2.5), "manual", ("h2", PowerAction.ON, False)),
-                ],
-            ),
-            ({}, [Mishap(at - 2, "placed_elsewhere", (f"{host}v0", "h2"))]),
-            ({}, [Mishap(at, "at_point", ("after to releasing", "cloud_effects_fail", rng.uniform(5, 30)))]),
-            ({}, [ignores, Mishap(at, "at_point", ("after to held", "acknowledge", host, True))]),
-            ({}, [Mishap(at, "at_point", ("after to releasing", "bmc_unreachable", host, rng.uniform(2, 10)))]),
-            ({"startup_quiet": 150}, []),
-            ({}, [Mishap(at, "at_point", ("after to fencing", "watches_slow", 15.0))]),
-            ({}, [Mishap(at + rng.uniform(0, 40), "blackout", (rng.uniform(10, 80), rng.choice((-3600.0, 3600.0))))]),
-            ({}, [Mishap(at + rng.uniform(0, 20), "driver_gone", (90.0,))]),
-            ({}, [Mishap(at + rng.uniform(0, 20), "address_refused", (host, 90.0))]),
-            ({}, [Mishap(at + rng.uniform(0, 20), "adapter_fails", (rng.uniform(10, 40),))]),
-            ({}, restored := self._restored(at + rng.uniform(-8, 60))),
-            ({}, [*restored, Mishap(restored[1].at - 2, "blackout", (rng.uniform(4, 70), 0.0))]),
-            ({"second": True}, [Mishap(at, "bmc_unreachable", (host, rng.choice((20.0, 900.0))))]),
-            ({"second": True}, [ignores]),
-            ({}, [Mishap(at - 15, "copied", (host, rng.uniform(10, 60)))]),
-            (
-                {"second": True},
-                [
-                    Mishap(at, "bmc_unreachable", (host, 900.0)),
-                    Mishap(at, "second_unreachable", (host, rng.uniform(30, 120))),
-                ],
-            ),
-            ({"cloud_opinions": True}, [Mishap(at + 10, "cloud_mute", (rng.uniform(60, 90),))]),
-        )
-        settings, mishaps = rng.choice(ways)
-        death = Mishap(at, "isolate", (host, 900.0)) if "lives" in settings else Mishap(at, "hang", (host,))
-        return Plan(
-            seed=self._seed,
-            hosts={"c1": ("h1", "h2", "h3", "h4", "h5")},
-            settings=FAST | {k: v for k, v in settings.items() if k in FAST},
-            cloud_opinions="cloud_opinions" in settings,
-            second_devices="second" in settings,
-            controllers=rng.choice((1, 2)),
-            mishaps=(death, *mishaps),
-            ends_at=LAST_S + 70.0,
-            liveness=rng.random() < 0.05,
-        )
-
     def _settings(self) -> dict[str, Any]:
         rng = self._rng
         return FAST | {
@@ -205,13 +109,6 @@ class _Dice:
             "startup_quiet": rng.choice((10, 10, 10, 60)),
             "require_heartbeat": True,
         }
-
-    def _restored(self, backup_at: float) -> list[Mishap]:
-        """An old backup, taken moments or minutes ago, takes the place of the database."""
-        return [
-            Mishap(backup_at, "backup"),
-            Mishap(backup_at + self._rng.choice((3.0, 15.0, 30.0, 90.0)) * self._rng.uniform(0.5, 1.5), "restore"),
-        ]
 
     # -- picking
 
@@ -277,6 +174,9 @@ class _Dice:
             [Mishap(at, "at_point", ("after to checking", "other_inode", f"{host}v0"))],
             [Mishap(at, "at_point", ("after to fencing", "pause", Level.GLOBAL, "", 30.0))],
             [Mishap(at, "at_point", ("after to fencing", "setting", "max_actions", 0))],
+            [Mishap(at, "at_point", (rng.choice(POINTS), "pause_process", rng.uniform(3, 40)))],
+            [Mishap(at, "at_point", (rng.choice(POINTS), "restart"))],
+            [lies, Mishap(at, "at_point", (rng.choice(WORST), "rejoin", host))],
             [Mishap(at, "at_point", ("after to fencing", "rejoin", host))],
             [Mishap(at, "at_point", ("after intent", "pause_process", rng.uniform(3, 40)))],
             [Mishap(at, "at_point", ("act off", "pause_process", rng.uniform(3, 40)))],
@@ -297,7 +197,7 @@ class _Dice:
         neighbors = [h for h in next(hosts for hosts in self._hosts.values() if host in hosts) if h != host]
         at = max(WARM_S - 3, at)
         choices: list[tuple[int, Mishap]] = [
-            (14, Mishap(at, "trap", (rng.choice(TRAPS), rng.choice((0, 0, 0, 1, 3, 10))))),
+            (14, Mishap(at, "trap", (rng.choice(POINTS), rng.choice((0, 0, 0, 1, 3, 10))))),
             (3, Mishap(at, "bmc", (host, "lies_off", True, 300.0))),
             (3, Mishap(at, "bmc", (host, "ignores_off", True, self._lasts() * 3))),
             (2, Mishap(at, "bmc", (host, "rejects_off", True, self._lasts()))),
@@ -305,6 +205,7 @@ class _Dice:
             (2, Mishap(at, "bmc", (host, "busy", True, self._lasts()))),
             (2, Mishap(at, "bmc", (host, "off_delay_s", round(rng.uniform(1, 30), 1), 200.0))),
             (2, Mishap(at, "bmc", (host, "takes_s", round(rng.uniform(0.5, 6), 1), self._lasts()))),
+            (1, Mishap(at, "bmc", (host, "answers_after_s", round(rng.uniform(1, 8), 1), self._lasts()))),
             (3, Mishap(at, "bmc_unreachable", (host, self._lasts()))),
             (2, Mishap(at, "bmc_reboots", (host, round(rng.uniform(2, 10), 1)))),
             (3, Mishap(at, "wrong_bmc", (host, rng.choice(others)))),
@@ -317,7 +218,8 @@ class _Dice:
             (2, Mishap(at, "report", (host,))),
             (1, Mishap(at, "reconnect", (host,))),
             (1, Mishap(at, "rearm", (host,))),
-            (2, Mishap(at, "placed_elsewhere", (f"{host}v0", rng.choice(neighbors)))),
+            (1, Mishap(at, "placed_elsewhere", (f"{host}v0", rng.choice(neighbors)))),
+            (2, Mishap(at, "started_elsewhere", (f"{host}v0", rng.choice(neighbors)))),
             (1, Mishap(at, "bmc", (host, "reads", PowerState.UNKNOWN, self._lasts()))),
             (3, Mishap(at, "mark_host", (host, rng.choice(MARKS), self._lasts()))),
             (3, Mishap(at, "device_of", (host, rng.choice((rng.choice(others), "")), self._lasts() * 2))),
@@ -340,11 +242,11 @@ class _Dice:
     def _mishap(self, at: float) -> list[Mishap]:
         rng, host, lasts = self._rng, self._host(), self._lasts()
         other = rng.choice([h for h in self._everybody if h != host])
-        fault = rng.choice((Fault.AGENT_DOWN, Fault.AGENT_SLOW, Fault.BEAT_DOWN, Fault.WITHDRAWN))
+        fault = rng.choice((Fault.AGENT_DOWN, Fault.AGENT_SLOW, Fault.BEAT_DOWN, Fault.WITHDRAWN, Fault.SAMPLER_STUCK))
         pool_state = rng.choice((PoolState.HUNG, PoolState.FULL, PoolState.READ_ONLY))
         clock = rng.choice((-3600.0, -40.0, -5.0, 5.0, 40.0, 3600.0))
         choices: list[tuple[int, Mishap]] = [
-            (6, Mishap(at, "trap", (rng.choice(TRAPS), rng.choice((0, 5, 30))))),
+            (6, Mishap(at, "trap", (rng.choice(POINTS), rng.choice((0, 5, 30))))),
             (3, Mishap(at, "kill")),
             (2, Mishap(at, "restart")),
             (2, Mishap(at, "second_controller")),
@@ -358,6 +260,9 @@ class _Dice:
             (2, Mishap(at, "pool_fails_over", (self._pool(host),))),
             (1, Mishap(at, "blackout", (rng.choice((20.0, 65.0, 80.0)), clock))),
             (3, Mishap(at, "partition", ("ctl", host, lasts))),
+            (1, Mishap(at, "controller_cut_off", (lasts,))),
+            (1, Mishap(at, "newcomer_cut_off", (lasts,))),
+            (1, Mishap(at, "devices_cut_off", (lasts,))),
             (3, Mishap(at, "partition", (host, other, lasts))),
             (4, Mishap(at, "pool", (self._pool(host), pool_state, lasts))),
             (2, Mishap(at, "stuck_mount", (host, self._pool(host), lasts))),
@@ -366,6 +271,7 @@ class _Dice:
             (2, Mishap(at, "guest_writes", (f"{host}v0", lasts))),
             (2, Mishap(at, "pause", (rng.choice((Level.GLOBAL, Level.CLUSTER)), "", lasts))),
             (2, Mishap(at, "setting", ("max_actions", rng.choice((0, 1))))),
+            (1, Mishap(at, "lift_pauses")),
             (1, Mishap(at, "setting", ("mode", "observe"))),
             (2, Mishap(at, "cloud_gone", (lasts,))),
             (2, Mishap(at, "cloud_effects_fail", (lasts,))),
@@ -374,7 +280,7 @@ class _Dice:
         ]
         weights, mishaps = zip(*choices, strict=True)
         if rng.random() < 0.02:
-            return self._restored(at)
+            return restored(at, rng)
         picked: Mishap = rng.choices(mishaps, weights)[0]
         if picked.kind == "pause" and picked.args[0] is Level.CLUSTER:
             picked = Mishap(at, "pause", (Level.CLUSTER, next(iter(self._hosts)), lasts))

@@ -165,10 +165,10 @@ class Simulation:
         """A new controller process with nothing in its memory."""
         process = Process(f"ctl{next(self._names)}", self.universe.note)
         self.universe.note(process.name, "starts")
-        driver = SimDriver(process, self.universe)
+        driver, clock = SimDriver(process, self.universe), SimClock(process, self.universe, self.store)
         world = World(
             store=SimStore(process, self.store),
-            clock=SimClock(process, self.universe, self.store),
+            clock=clock,
             probing=SimProbing(process, self.universe, self.facts.heard),
             cloud=SimCloud(process, self.universe, self.referee.acting.on_effect),
             power=GatedDevices(
@@ -183,22 +183,22 @@ class Simulation:
         process.on_death = self._on_death
         self.processes.append(process)
         self.operators[process.name] = Operator(world)
-        process.launch(world, self._sparing(process, Supervisor(world), world))
+        process.launch(world, self._sparing(process, Supervisor(world), world, clock))
         return process
 
-    def _sparing(self, process: Process, engine: Supervisor, world: World) -> Supervisor:
+    def _sparing(self, process: Process, engine: Supervisor, world: World, clock: SimClock) -> Supervisor:
         """The shipped engine, without the beats on which two of its loops would find nothing."""
-        engine.worker = DozingWorker(world, idle_for=partial(self._nothing_due_for, process), bell=self.bell)
+        engine.worker = DozingWorker(world, idle_for=partial(self._nothing_due_for, process, clock), bell=self.bell)
         idle = partial(self._no_effect_waits, process)
         engine._loops = tuple(
             replace(one, beat=Spared(one.beat, idle)) if one.name == "effects" else one for one in engine._loops
         )
         return engine
 
-    def _nothing_due_for(self, process: Process) -> float:
+    def _nothing_due_for(self, process: Process, clock: SimClock) -> float:
         """Seconds, as far as can be told now."""
-        tables, now = self.store.tables, self.universe.time()
-        if not self._store_answers(process):
+        tables, now = self.store.tables, clock.expected()
+        if now is None or not self._store_answers(process):
             return 0.0
         due = [later for i in tables.open_of_host.values() if (later := _claimable_at(tables, i)) is not None]
         return (min(due) - now).total_seconds() if due else DOZES_S

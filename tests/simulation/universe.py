@@ -221,6 +221,8 @@ class Universe:
         if metal.sampler_boot != boot or not metal.sampler_agent_up:
             metal.sights.clear()  # the sampler keeps its memory only as long as it runs
         metal.sampler_boot, metal.sampler_agent_up = boot, True
+        if metal.faulty(Fault.SAMPLER_STUCK, now):
+            return
         for pool in pools:
             if not self.can_read(metal, pool):
                 continue
