@@ -3,6 +3,7 @@
 import pytest
 
 from controller.domain.incident import State
+from controller.domain.model import Level
 from controller.domain.power import PowerAction
 from controller.domain.reasons import Reason
 from tests.simulation.hardware import PoolState
@@ -169,6 +170,100 @@ def test_one_at_a_time_where_the_policy_says_so() -> None:
     ended = min(e.at for e in events if e.to_state is State.FENCED or e.to_state == "fenced")
     began = sorted(e.at for e in events if e.to_state == "verifying")
     assert began[1] >= ended
+
+
+FAR_APART = {"storm_cooldown": 0, "max_unhealthy_percent": 100, "action_window": 3600, "max_concurrent": 3}
+"""No storm, no share of unhealthy hosts, no turn to wait for: only the cap is in the way."""
+
+
+def test_two_controllers_race_for_the_last_slot() -> None:
+    """Two dead hosts wait out a pause; at its end both controllers go for the one slot."""
+    told = Told(
+        Mishap(38.0, "pause", (Level.GLOBAL, "", 182.0)),
+        Mishap(40.0, "hang", ("h1",)),
+        Mishap(120.0, "hang", ("h2",)),
+        ends_at=500.0,
+        hosts=EIGHT,
+        controllers=2,
+        settings=FAR_APART | {"max_actions": 1},
+    )
+    assert len(offs(told)) == 1
+    assert sorted(i.state for i in told.incidents) == [State.FENCED, State.HELD]
+    assert sum(Reason.CAP_REACHED in i.told for i in told.incidents) == 1
+    events = [e for i in told.incidents for e in told.events(i.id)]
+    began = [e.at for e in events if e.kind == "state" and e.to_state == State.FENCING]
+    (intent,) = [e.at for e in events if e.kind == "intent"]
+    assert len(began) == 2
+    assert max(began) < intent, "both were in their last look when the first one took the slot"
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_cap_that_is_lowered_in_mid_window_counts_what_was_done_before(left: int) -> None:
+    deaths = [Mishap(40.0, "hang", ("h1",)), Mishap(200.0, "hang", ("h2",)), Mishap(400.0, "hang", ("h3",))]
+    lowered = Mishap(350.0, "setting", ("max_actions", left))
+    told = Told(*deaths, lowered, ends_at=700.0, hosts=EIGHT, settings=FAR_APART)
+    assert offs(told) == ["h1", "h2"]
+    assert told.incidents[2].state is State.HELD
+    assert Reason.CAP_REACHED in told.incidents[2].told
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [("max_actions", 0, Reason.CAP_REACHED), ("global_max_actions", 0, Reason.GLOBAL_CAP_REACHED)],
+)
+def test_a_cap_that_is_lowered_in_the_last_look_stops_it(name: str, value: int, reason: Reason) -> None:
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)),
+        Mishap(40.0, "at_point", ("after to fencing", "setting", name, value)),
+        ends_at=300.0,
+        hosts=EIGHT,
+    )
+    assert told.commands == []
+    assert told.held_for(reason)
+
+
+def test_after_a_storm_is_over_a_dead_host_waits_out_the_cool_down() -> None:
+    """Five fall silent at once and are back; a sixth dies a moment later, and its list of one is not believed yet."""
+    flap = [Mishap(40.0, "isolate", (f"h{n}", 30.0)) for n in range(1, 6)]
+    told = Told(
+        *flap,
+        Mishap(150.0, "hang", ("h8",)),
+        ends_at=700.0,
+        hosts=EIGHT,
+        settings={"storm_cooldown": 300, "max_unhealthy_percent": 100},
+    )
+    last = told.incidents[-1]
+    assert [i.state for i in told.incidents[:-1]] == [State.RECOVERED] * 5
+    assert (last.host_id, last.state) == ("h8", State.FENCED)
+    assert Reason.STORM_COOLDOWN in last.told
+    (off,) = told.simulation.universe.power.commands()
+    over = max(i.closed_at for i in told.incidents[:-1] if i.closed_at is not None)
+    assert off.at >= (over - EPOCH).total_seconds() + 300
+
+
+def test_who_is_back_from_a_storm_is_let_go_and_the_others_stay_held() -> None:
+    """Silent for hours is silent for hours: only life, or a person, ends it."""
+    gone = [Mishap(40.0, "isolate", (f"h{n}", 3000.0 if n > 2 else 400.0)) for n in range(1, 6)]
+    told = Told(*gone, ends_at=900.0, hosts=EIGHT)
+    assert told.commands == []
+    states = {i.host_id: i.state for i in told.incidents}
+    assert states == {"h1": State.RECOVERED, "h2": State.RECOVERED} | dict.fromkeys(("h3", "h4", "h5"), State.HELD)
+
+
+def test_who_waits_for_its_turn_is_let_go_when_it_lives() -> None:
+    """h1's BMC takes a minute over its off; h2, dead enough meanwhile, is back before its turn comes."""
+    told = Told(
+        Mishap(40.0, "hang", ("h1",)),
+        Mishap(40.0, "bmc", ("h1", "off_delay_s", 60.0, 900.0)),
+        Mishap(50.0, "isolate", ("h2", 80.0)),
+        ends_at=400.0,
+        hosts=EIGHT,
+        settings={"max_concurrent": 1, "off_deadline": 90, "checking_limit": 300, "max_unhealthy_percent": 100},
+    )
+    first, second = told.incidents
+    assert offs(told) == ["h1"]
+    assert (first.state, second.state) == (State.FENCED, State.RECOVERED)
+    assert told.waited_for(second, Reason.CONCURRENCY) >= 3
 
 
 def test_a_storm_ends_in_no_action_however_long_it_lasts() -> None:

@@ -1,7 +1,7 @@
 """Every hand-written story is replayed from every intermediate state: killed after each commit, restarted, same end."""
 
 from dataclasses import replace
-from typing import Any
+from itertools import pairwise
 
 import pytest
 
@@ -16,18 +16,25 @@ AFTER_THE_END_S = 120.0
 MANY = 25
 """A hold goes on and on: after so many commits only every tenth."""
 
-STORIES: dict[str, tuple[dict[str, Any], tuple[Mishap, ...]]] = {
-    "a dead host is fenced": ({}, (Mishap(DIES_AT, "hang", ("h1",)),)),
-    "a host that is off already": ({}, (Mishap(DIES_AT, "power_loss", ("h1",)),)),
-    "a reboot": ({"action": "reboot"}, (Mishap(DIES_AT, "hang", ("h1",)),)),
-    "action none": ({"action": "none"}, (Mishap(DIES_AT, "hang", ("h1",)),)),
-    "an agent alone is gone": ({}, (Mishap(DIES_AT, "fault", ("h1", Fault.AGENT_DOWN, 900.0)),)),
-    "a host that comes back": ({}, (Mishap(DIES_AT, "isolate", ("h1", 25.0)),)),
-    "a BMC that accepts and does nothing": (
-        {},
-        (Mishap(DIES_AT, "hang", ("h1",)), Mishap(DIES_AT + 1, "bmc", ("h1", "ignores_off", True, 900.0))),
+HANGS = Mishap(DIES_AT, "hang", ("h1",))
+IGNORES = Mishap(DIES_AT + 1, "bmc", ("h1", "ignores_off", True, 900.0))
+
+STORIES: dict[str, Plan] = {
+    "a dead host is fenced": Plan(seed=1, mishaps=(HANGS,)),
+    "a host that is off already": Plan(seed=1, mishaps=(Mishap(DIES_AT, "power_loss", ("h1",)),)),
+    "a reboot": Plan(seed=1, mishaps=(HANGS,), settings=FAST | {"action": "reboot"}),
+    "action none": Plan(seed=1, mishaps=(HANGS,), settings=FAST | {"action": "none"}),
+    "action blink": Plan(seed=1, mishaps=(HANGS,), settings=FAST | {"action": "blink"}),
+    "an agent alone is gone": Plan(seed=1, mishaps=(Mishap(DIES_AT, "fault", ("h1", Fault.AGENT_DOWN, 900.0)),)),
+    "a host that comes back": Plan(seed=1, mishaps=(Mishap(DIES_AT, "isolate", ("h1", 25.0)),)),
+    "a BMC that accepts and does nothing": Plan(seed=1, mishaps=(HANGS, IGNORES)),
+    "a fenced host that returns": Plan(seed=1, mishaps=(HANGS, Mishap(200.0, "technician", ("h1", True)))),
+    "a release in steps": Plan(seed=1, mishaps=(HANGS,), guests=2, slow_release=True),
+    "the second power device": Plan(
+        seed=1, mishaps=(HANGS, Mishap(DIES_AT, "bmc_unreachable", ("h1", 900.0))), second_devices=True
     ),
-    "a fenced host that returns": ({}, (Mishap(DIES_AT, "hang", ("h1",)), Mishap(200.0, "technician", ("h1", True)))),
+    "a BMC wired to another host": Plan(seed=1, mishaps=(HANGS, Mishap(DIES_AT + 5, "wrong_bmc", ("h1", "h2")))),
+    "a person who vouches": Plan(seed=1, mishaps=(HANGS, IGNORES, Mishap(260.0, "acknowledge", ("h1", True)))),
 }
 
 
@@ -35,8 +42,7 @@ STORIES: dict[str, tuple[dict[str, Any], tuple[Mishap, ...]]] = {
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("story", STORIES)
 def test_killed_after_any_commit_a_story_ends_the_same(story: str) -> None:
-    settings, mishaps = STORIES[story]
-    plan = Plan(seed=1, mishaps=mishaps, ends_at=380.0, settings=FAST | settings)
+    plan = replace(STORIES[story], ends_at=380.0)
     whole = simulate(plan)
     commits = whole.simulation.telling_commits
     assert len(commits) > 3
@@ -65,10 +71,13 @@ def _end(outcome: Outcome) -> dict[str, object]:
     return {
         "states": [(i.host_id, State(i.state)) for i in incidents],
         "released": [host_id for _, host_id in simulation.universe.cloud.released],
-        "quarantined": sorted(simulation.universe.cloud.quarantined),
+        # Of the host that the story is about: one that a wrong BMC took with it may be dead before all is stopped.
+        "quarantined": "h1" in simulation.universe.cloud.quarantined,
     }
 
 
 def _commands(outcome: Outcome) -> list[tuple[PowerAction, str]]:
-    """What reached the devices, and which machine it hit."""
-    return [(e.action, e.machine) for e in outcome.simulation.universe.power.commands()]
+    """What reached the devices, and which machine it hit. What takes nothing down may be said twice: it counts once."""
+    sent = [(e.action, e.machine) for e in outcome.simulation.universe.power.commands()]
+    again = [here == before and not here[0].destructive for before, here in pairwise(sent)]
+    return sent[:1] + [one for one, repeats in zip(sent[1:], again, strict=True) if not repeats]

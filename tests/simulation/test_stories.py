@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from controller.domain.incident import Incident, State
+from controller.domain.model import Event
 from controller.domain.power import PowerAction, PowerState
 from controller.domain.reasons import Reason
 from tests.simulation.hardware import Fault
@@ -44,6 +45,9 @@ class Told:
 
     def notices(self, kind: str) -> int:
         return sum(1 for n in self.simulation.store.tables.notices.values() if n.kind == kind)
+
+    def events(self, incident_id: str) -> list[Event]:
+        return self.simulation.store.tables.events[incident_id]
 
     def waited_for(self, incident: Incident, reason: Reason) -> int:
         """How many rounds went by in which it was dead enough, and this stood in the way."""
