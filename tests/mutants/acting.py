@@ -362,8 +362,8 @@ MUTATIONS = (
         (
             Change(
                 CLAIMS,
-                "free = or_(Incidents.lease_until.is_(None), Incidents.lease_until <= now)",
-                "free = or_(Incidents.lease_until.is_(None), Incidents.lease_until > now)",
+                'free = or_(Incidents.lease_until.is_(None), Incidents.lease_until <= bindparam("now"))',
+                'free = or_(Incidents.lease_until.is_(None), Incidents.lease_until > bindparam("now"))',
             ),
         ),
         CONCURRENCY,
@@ -372,7 +372,7 @@ MUTATIONS = (
         "a-lost-lease-can-be-extended",
         9,
         "a controller whose lease was taken over goes on with its command",
-        (Change(CLAIMS, ", Incidents.lease_token == token)", ")"),),
+        (Change(CLAIMS, ', Incidents.lease_token == bindparam("token"))', ")"),),
         CONCURRENCY,
     ),
 )
