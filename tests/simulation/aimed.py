@@ -19,7 +19,7 @@ FOR_GOOD_S = 900.0
 MARKS = ("excluded", "maintenance", "runs_controller", "cloud_ha")
 
 ALL_THE_TIME = ("transaction", "committed", "woke", "before commit", "after commit", "watch", "watched")
-EVERY_ROUND = ("ask", "asked", "says", "disks", "status", "status read")
+EVERY_ROUND = ("ask", "asked", "says", "disks", "turn", "status", "status read")
 
 CLOUD = tuple(
     f"cloud {effect}{how}" for effect in ("quarantine", "unquarantine", "release") for how in ("", " sent", " done")

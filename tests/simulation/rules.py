@@ -154,6 +154,8 @@ class Referee:
         self._results()
         self._secrets()
         f = self.facts
+        if f.universe.power.overlaps:
+            f.coverage.marks.add("two controllers met at a device: a stop, or an outage, outlasted a turn")
         for events in f.tables.events.values():
             for event in events:
                 f.coverage.reasons.update(event.reasons)

@@ -40,6 +40,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.ports import SimClock, SimDriver, SimProbing, SimStore
 from tests.simulation.process import CURRENT, Process, task_factory
 from tests.simulation.rules import Referee
+from tests.simulation.turns import Row, SimTurns
 from tests.simulation.universe import PASSWORD, Universe
 
 RESTARTS_AFTER_S = 4.0
@@ -74,6 +75,7 @@ class Simulation:
         self.no_restart_before = 0.0
         self.kept_outside: dict[str, Remembered] = {}
         """What controllers keep outside of the database."""
+        self.device_turns: dict[str, Row] = {}
         self._ids = itertools.count(1)
         self._names = itertools.count(1)
         self.telling_commits: list[int] = []
@@ -165,15 +167,14 @@ class Simulation:
         """A new controller process with nothing in its memory."""
         process = Process(f"ctl{next(self._names)}", self.universe.note)
         self.universe.note(process.name, "starts")
+        gate = Gate(turns=SimTurns(process, self.universe, self.store, self.device_turns), monotonic=self.universe.now)
         driver, clock = SimDriver(process, self.universe), SimClock(process, self.universe, self.store)
         world = World(
             store=SimStore(process, self.store),
             clock=clock,
             probing=SimProbing(process, self.universe, self.facts.heard),
             cloud=SimCloud(process, self.universe, self.referee.acting.on_effect),
-            power=GatedDevices(
-                PowerRegistry({"ipmi": driver}), Gate(monotonic=self.universe.now), monotonic=self.universe.now
-            ),
+            power=GatedDevices(PowerRegistry({"ipmi": driver}), gate, monotonic=self.universe.now),
             new_id=lambda: f"id{next(self._ids):06d}",
             controller_id=process.name,
             keepsake=SimKeepsake(self.kept_outside),
