@@ -32,6 +32,8 @@ from tests.simulation.process import Process
 from tests.simulation.universe import Universe
 
 ANSWER_SHARE = 0.85
+LATE_S = 0.0007
+"""Real timers are late. Beats that fall exactly on what is due would be decided by the rounding of microseconds."""
 SENDER: contextvars.ContextVar[str] = contextvars.ContextVar("sender", default="")
 
 
@@ -135,7 +137,7 @@ class SimClock:
         return self._universe.now()
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds + LATE_S)
         await self._process.point("woke")
 
 
