@@ -15,7 +15,7 @@ from controller.cloud.cloudstack.client import CloudStackClient, Job, JobStatus
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind
 from controller.cloud.cloudstack.fields import text
 from controller.cloud.cloudstack.fitness import read_commands, read_fitness
-from controller.cloud.cloudstack.inventory import machine, machines_on, read_inventory, volumes_of
+from controller.cloud.cloudstack.inventory import InventoryReader, machine, machines_on, volumes_of
 from controller.cloud.cloudstack.mapping import alert_about, hosts_from
 from controller.cloud.cloudstack.placement import Placement, merged
 from controller.cloud.cloudstack.polls import Polls, follow, said
@@ -71,6 +71,7 @@ class CloudStack:
         self._inventory = inventory
         self._boottime = boottime
         self._sleep = sleep
+        self._reader = InventoryReader(client)
         self._polls = Polls()
         self._table = _Table({}, float("-inf"))
         self._can: Capabilities | None = None
@@ -175,7 +176,7 @@ class CloudStack:
 
     async def inventory(self) -> CloudInventory | None:
         """See :class:`controller.cloud.base.Cloud`."""
-        inventory = await read_inventory(self._client)
+        inventory = await self._reader.read()
         try:
             fitness = await read_fitness(self._client, inventory)
         except CloudStackError as error:

@@ -6,9 +6,11 @@ Only form POSTs are sent, so that neither key nor signature stands in a URL that
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -17,6 +19,7 @@ import httpx
 from controller.cloud.cloudstack.answers import BODY_LIMIT, OversizeError, body_of, payload_of, whole_number
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind, Redactor
 from controller.cloud.cloudstack.network import in_words, tls_trouble, trust
+from controller.cloud.cloudstack.pages import Pages
 from controller.cloud.cloudstack.paging import Rows, all_pages
 from controller.cloud.cloudstack.signing import signed_form
 from controller.logs import quiet_http
@@ -93,6 +96,7 @@ class CloudStackClient:
         self._traced = transport is None
         self._at_once = at_once
         self._turns = asyncio.Semaphore(at_once)
+        self._pages = Pages()
         self._client = httpx.AsyncClient(
             verify=trust(verify) if self._url.scheme == "https" and transport is None else False,
             transport=transport,
@@ -112,18 +116,25 @@ class CloudStackClient:
         """Close the connections."""
         await self._client.aclose()
 
-    async def call(self, command: str, *, deadline_s: float = 10.0, **params: Value) -> dict[str, Any]:
+    async def call(
+        self, command: str, fields: AbstractSet[str] | None = None, /, *, deadline_s: float = 10.0, **params: Value
+    ) -> dict[str, Any]:
         """The payload under ``<command>response``. Reads meet passing troubles with some more tries.
 
         Anything else is sent once; again only if the connection was not made, so that nothing was sent.
 
+        ``fields``: only these fields of a list's entries. The answer is remembered then, and its objects are the last
+        time's as long as CloudStack says the same; nobody may change them.
+
         Raises:
             CloudStackError: see there.
         """
-        return await self._patiently(command, params, self._boottime() + deadline_s)
+        return await self._patiently(command, params, self._boottime() + deadline_s, fields)
 
-    async def list(self, command: str, *, deadline_s: float = 30.0, **params: Value) -> Rows:
-        """All items of a list, each once, whatever number of pages they come in.
+    async def list(
+        self, command: str, fields: AbstractSet[str] | None = None, /, *, deadline_s: float = 30.0, **params: Value
+    ) -> Rows:
+        """All items of a list, each once, whatever number of pages they come in. ``fields``: see :meth:`call`.
 
         Raises:
             CloudStackError: see there; a list is whole or an error.
@@ -131,7 +142,7 @@ class CloudStackClient:
         until = self._boottime() + deadline_s
 
         async def page(number: int, size: int) -> dict[str, Any]:
-            return await self._patiently(command, {**params, "page": number, "pagesize": size}, until)
+            return await self._patiently(command, {**params, "page": number, "pagesize": size}, until, fields)
 
         # A long list leaves turns to what is urgent.
         return await all_pages(command, page, at_once=max(1, self._at_once // 2))
@@ -169,29 +180,42 @@ class CloudStackClient:
             case _:
                 raise CloudStackError(ErrorKind.MALFORMED, command, "answered without the status of the job")
 
-    async def _patiently(self, command: str, params: Mapping[str, Value], until: float) -> dict[str, Any]:
+    async def _patiently(
+        self, command: str, params: Mapping[str, Value], until: float, fields: AbstractSet[str] | None
+    ) -> dict[str, Any]:
         for pause in _PAUSES_S:
             try:
-                return await self._once(command, params, until)
+                return await self._once(command, params, until, fields)
             except CloudStackError as error:
                 wait = _wait_before_another(error, pause, read=command.startswith(_READS))
                 if wait is None or self._boottime() + wait >= until:
                     raise
             await self._sleep(wait)
-        return await self._once(command, params, until)
+        return await self._once(command, params, until, fields)
 
-    async def _once(self, command: str, params: Mapping[str, Value], until: float) -> dict[str, Any]:
+    async def _once(
+        self, command: str, params: Mapping[str, Value], until: float, fields: AbstractSet[str] | None
+    ) -> dict[str, Any]:
         progress = _Progress()
         try:
             async with asyncio.timeout(max(0.0, until - self._boottime())), self._turns:
                 progress.started, progress.sent = True, not self._traced
                 with quiet_http():
-                    return await self._exchange(command, params, progress)
+                    response, data = await self._exchange(command, params, progress)
         except TimeoutError as error:
             said = "no whole answer by the deadline" if progress.started else "other calls left no turn by the deadline"
             raise CloudStackError(ErrorKind.UNREACHABLE, command, said, sent=progress.sent) from error
+        take_apart = partial(payload_of, command, response, data, redact=self._redact, now=self._now())
+        if fields is None or response.status_code != httpx.codes.OK:
+            return take_apart()
+        which = (command, frozenset(params.items()))
+        return self._pages.read(which, data, fields=fields, take_apart=take_apart)
 
-    async def _exchange(self, command: str, params: Mapping[str, Value], progress: _Progress) -> dict[str, Any]:
+    async def _exchange(
+        self, command: str, params: Mapping[str, Value], progress: _Progress
+    ) -> tuple[httpx.Response, bytes]:
+        """Asked once; the response, and its body unpacked."""
+
         async def trace(event: str, info: Mapping[str, Any]) -> None:
             match event:
                 case "connection.connect_tcp.complete" if self._url.scheme == "https":
@@ -220,7 +244,7 @@ class CloudStackClient:
         finally:
             if progress.raw is not None:
                 await progress.raw.aclose()
-        return payload_of(command, response, data, redact=self._redact, now=self._now())
+        return response, data
 
 
 def _wait_before_another(error: CloudStackError, pause: float, *, read: bool) -> float | None:

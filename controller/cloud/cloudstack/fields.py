@@ -8,10 +8,11 @@ Row = dict[str, Any]
 
 def text(row: Row, name: str) -> str:
     """A field as one line of text; empty where it is absent (some numbers come as strings, some as numbers)."""
-    value = row.get(name)
-    if value is None or isinstance(value, dict | list):
-        return ""
-    said = str(value)
+    said = row.get(name)
+    if not isinstance(said, str):  # nearly always it is
+        if said is None or isinstance(said, (dict, list)):
+            return ""
+        said = str(said)
     if not said.isprintable():
         said = "".join(letter if letter.isprintable() else " " for letter in said)
     return said.strip()

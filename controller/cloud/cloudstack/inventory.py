@@ -6,6 +6,7 @@ twice and merged by id. What is needed and was not answered is an error, never a
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -14,13 +15,16 @@ from controller.cloud.base import CloudUnreadableError
 from controller.cloud.cloudstack.errors import CloudStackError
 from controller.cloud.cloudstack.fields import Row, text
 from controller.cloud.cloudstack.mapping import (
+    CLUSTER_FIELDS,
+    HOST_FIELDS,
+    MACHINE_FIELDS,
     NOT_RUNNING,
     clusters_from,
     hosts_from,
     machines_from,
     unplaced,
 )
-from controller.cloud.cloudstack.storage import disks_from, pools_from, unknown_disk
+from controller.cloud.cloudstack.storage import POOL_FIELDS, VOLUME_FIELDS, disks_from, pools_from, unknown_disk
 from controller.domain.cloud import CloudDisk, CloudInventory, CloudPool, CloudVm
 from controller.domain.model import VmKind
 from controller.domain.remarks import Remarks
@@ -47,8 +51,21 @@ _PROJECTS: dict[str, Value] = {"listall": True, "projectid": "-1"}
 _SYSTEM_TOO: dict[str, Value] = {"listsystemvms": True}
 """For volumes: those of routers and system VMs as well. Versions before 4.18 take no notice of it."""
 
+_LITTLE: dict[str, Value] = {"details": "min"}
+"""Without offerings, templates, statistics, network cards: nobody here reads them."""
+
+_HOSTS: dict[str, Value] = {"type": "Routing", **_LITTLE}
+
+_FIELDS: dict[str, AbstractSet[str]] = {
+    "listClusters": CLUSTER_FIELDS,
+    "listHosts": HOST_FIELDS,
+    "listStoragePools": POOL_FIELDS,
+    "listVolumes": VOLUME_FIELDS,
+    **dict.fromkeys(_COMMANDS.values(), MACHINE_FIELDS),
+}
+
 _VIEWS: dict[VmKind, tuple[dict[str, Value], ...]] = {
-    VmKind.USER: (_OWN, _PROJECTS),
+    VmKind.USER: ({**_OWN, **_LITTLE}, {**_PROJECTS, **_LITTLE}),
     VmKind.ROUTER: (_OWN, _PROJECTS),
     VmKind.SYSTEM: ({},),
 }
@@ -58,8 +75,10 @@ _VIEWS: dict[VmKind, tuple[dict[str, Value], ...]] = {
 class Api(Protocol):
     """What of the client is used here."""
 
-    async def list(self, command: str, *, deadline_s: float = ..., **params: Value) -> Rows:
-        """All entries of a list. Raises :class:`CloudStackError`."""
+    async def list(
+        self, command: str, fields: AbstractSet[str] | None = ..., /, *, deadline_s: float = ..., **params: Value
+    ) -> Rows:
+        """All entries of a list, or ``fields`` of them, remembered. Raises :class:`CloudStackError`."""
         ...
 
 
@@ -72,19 +91,50 @@ class Volumes:
     unmapped: tuple[str, ...] = ()
 
 
-async def read_inventory(api: Api) -> CloudInventory:
-    """Everything; a host's state is newer than where its machines are said to be.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lists:
+    """Everything as CloudStack listed it, its own and projects' things merged. ``machines``: one list for each kind."""
 
-    Raises:
-        CloudUnreadableError: some list could not be read.
-    """
-    read = partial(_list, api, INVENTORY_S)
+    clusters: Rows
+    hosts: Rows
+    pools: Rows
+    volumes: Rows
+    machines: tuple[Rows, ...]
+
+
+class InventoryReader:
+    """Reads everything again and again; what CloudStack says the same of is not mapped again."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._last: tuple[Lists, CloudInventory] | None = None
+
+    async def read(self) -> CloudInventory:
+        """Everything; a host's state is newer than where its machines are said to be.
+
+        Raises:
+            CloudUnreadableError: some list could not be read.
+        """
+        lists = await _read_lists(self._api)
+        if self._last is None or self._last[0] != lists:
+            # In a thread: a large site's rows take a fifth of a second of CPU, and steps that are due come first.
+            self._last = (lists, await asyncio.to_thread(_inventory_from, lists))
+        return self._last[1]
+
+
+async def _read_lists(api: Api) -> Lists:
+    async def read(command: str, **params: Value) -> Rows:
+        return await _list(api, INVENTORY_S, command, _FIELDS[command], **params)
+
+    async def machines_of(kind: VmKind) -> Rows:
+        return _merged(*[await read(_COMMANDS[kind], **view) for view in _VIEWS[kind]])
+
     clusters, pools, own, projects, *machines = await _all(
         partial(read, "listClusters"),
         partial(read, "listStoragePools"),
         partial(read, "listVolumes", **_OWN, **_SYSTEM_TOO),
         partial(read, "listVolumes", **_PROJECTS, **_SYSTEM_TOO),
-        *(partial(_machines, api, INVENTORY_S, kind) for kind in VmKind),
+        *(partial(machines_of, kind) for kind in VmKind),
     )
     volumes = _merged(own, projects)
     users = {
@@ -94,20 +144,18 @@ async def read_inventory(api: Api) -> CloudInventory:
         plain = await _all(*(partial(read, "listVolumes", **view) for view in (_OWN, _PROJECTS)))
         volumes = _merged(volumes, *plain)
     # Last: a host that is Up now was not given up when its machines were read, so they were not started elsewhere.
-    hosts = await read("listHosts", type="Routing", details="min")
-    # In a thread: a large site's rows take half a second of CPU, and steps that are due come first.
-    return await asyncio.to_thread(_inventory_from, clusters, hosts, pools, volumes, machines)
+    hosts = await read("listHosts", **_HOSTS)
+    return Lists(clusters=clusters, hosts=hosts, pools=pools, volumes=volumes, machines=tuple(machines))
 
 
-def _inventory_from(clusters: Rows, hosts: Rows, pools: Rows, volumes: Rows, machines: list[Rows]) -> CloudInventory:
-    """``machines``: one list for each kind, in their order."""
+def _inventory_from(lists: Lists) -> CloudInventory:
     notes = Remarks()
-    zoned = clusters_from(clusters, notes)
-    known = hosts_from(hosts, notes)
+    zoned = clusters_from(lists.clusters, notes)
+    known = hosts_from(lists.hosts, notes)
     unplaced(known, zoned, notes)
-    stores = pools_from(pools, zoned, known, notes)
-    disks = disks_from(volumes, stores, notes)
-    vms = [machines_from(kind, rows, disks, notes) for kind, rows in zip(VmKind, machines, strict=True)]
+    stores = pools_from(lists.pools, zoned, known, notes)
+    disks = disks_from(lists.volumes, stores, notes)
+    vms = [machines_from(kind, rows, disks, notes) for kind, rows in zip(VmKind, lists.machines, strict=True)]
     return CloudInventory(
         clusters=tuple(one.cluster for one in zoned.values()),
         hosts=known,
@@ -123,7 +171,7 @@ async def machines_on(api: Api, host_id: str) -> tuple[CloudVm, ...]:
     Raises:
         CloudUnreadableError: some list could not be read.
     """
-    lists = await _all(*(partial(_machines, api, ONE_HOST_S, kind, hostid=host_id) for kind in VmKind))
+    lists = await _all(*(partial(_machines, api, kind, hostid=host_id) for kind in VmKind))
     found = (_without_disks(kind, rows) for kind, rows in zip(VmKind, lists, strict=True))
     return tuple(vm for some in found for vm in some if vm.state not in NOT_RUNNING)
 
@@ -150,7 +198,7 @@ async def volumes_of(api: Api, vm_ids: Sequence[str]) -> Volumes:
     read = partial(_list, api, ONE_HOST_S)
     clusters, hosts, pools, *lists = await _all(
         partial(read, "listClusters"),
-        partial(read, "listHosts", type="Routing", details="min"),
+        partial(read, "listHosts", **_HOSTS),
         partial(read, "listStoragePools"),
         *(partial(_volumes, api, vm_id) for vm_id in wanted),
     )
@@ -181,15 +229,17 @@ async def _all(*reads: Callable[[], Awaitable[Rows]]) -> list[Rows]:
     return [task.result() for task in tasks]
 
 
-async def _list(api: Api, deadline_s: float, command: str, **params: Value) -> Rows:
+async def _list(
+    api: Api, deadline_s: float, command: str, fields: AbstractSet[str] | None = None, /, **params: Value
+) -> Rows:
     try:
-        return await api.list(command, deadline_s=deadline_s, **params)
+        return await api.list(command, fields, deadline_s=deadline_s, **params)
     except CloudStackError as error:
         raise CloudUnreadableError(str(error)) from error
 
 
-async def _machines(api: Api, deadline_s: float, kind: VmKind, **params: Value) -> Rows:
-    return _merged(*[await _list(api, deadline_s, _COMMANDS[kind], **view, **params) for view in _VIEWS[kind]])
+async def _machines(api: Api, kind: VmKind, **params: Value) -> Rows:
+    return _merged(*[await _list(api, ONE_HOST_S, _COMMANDS[kind], **view, **params) for view in _VIEWS[kind]])
 
 
 async def _volumes(api: Api, vm_id: str) -> Rows:

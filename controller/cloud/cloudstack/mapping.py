@@ -14,6 +14,27 @@ from controller.domain.cloud import CloudBmc, CloudCluster, CloudDisk, CloudHost
 from controller.domain.model import VmKind
 from controller.domain.remarks import Remarks
 
+CLUSTER_FIELDS = frozenset({"id", "name", "hypervisortype", "zoneid", "zonename", "podname"})
+HOST_FIELDS = frozenset(
+    {
+        "id",
+        "name",
+        "type",
+        "state",
+        "resourcestate",
+        "allocationstate",
+        "hypervisor",
+        "clusterid",
+        "ipaddress",
+        "hostha",
+        "outofbandmanagement",
+    }
+)
+MACHINE_FIELDS = frozenset(
+    {"id", "name", "displayname", "instancename", "hypervisor", "state", "hostid", "haenable"},
+)
+"""What is read of each entry here: more of it need not be kept."""
+
 KVM = "KVM"
 MAINTENANCE = {"Maintenance", "PrepareForMaintenance", "ErrorInPrepareForMaintenance", "ErrorInMaintenance"}
 NOT_RUNNING = {"Stopped", "Destroyed", "Expunging", "Shutdown", "Shutdowned", "Error"}

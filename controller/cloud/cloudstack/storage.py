@@ -9,6 +9,10 @@ from controller.domain.cloud import UNKNOWN_POOL, CloudCluster, CloudDisk, Cloud
 from controller.domain.model import PoolKind
 from controller.domain.remarks import Remarks
 
+POOL_FIELDS = frozenset({"id", "name", "scope", "clusterid", "zoneid", "ipaddress", "type", "path"})
+VOLUME_FIELDS = frozenset({"id", "virtualmachineid", "vmname", "vmdisplayname", "storageid", "storage", "path"})
+"""What is read of each entry here: more of it need not be kept."""
+
 _BLOCK_TYPES = {"CLVM", "CLVM_NG", "LVM", "Iscsi", "IscsiLUN", "Linstor", "StorPool", "PowerFlex", "FiberChannel"}
 _RBD_MARKS = frozenset("/@")
 _HOST_SCOPE = "HOST"

@@ -130,8 +130,6 @@ def declare_host_as_degraded(call: Call) -> Any:
             now = f"current state = {host.resource_state} event = DeclareHostDegraded"
             raise JobError(f"Failed to declare host as Degraded due to: No next resource state found for {now}")
         host.resource_state = Resource.DEGRADED
-        if host.oob is not None:
-            host.oob.enabled = False
         vmwork.host_lost(site, host, obey_setting=site.degrade_obeys_vm_ha)
         return lambda: _host_result(call, host)
 

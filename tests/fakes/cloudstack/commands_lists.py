@@ -19,7 +19,7 @@ from tests.fakes.cloudstack.model import (
 )
 from tests.fakes.cloudstack.profiles import NEW_SETTINGS
 from tests.fakes.cloudstack.registry import ID, PAGED, Call, Registry
-from tests.fakes.cloudstack.wire import Param, page
+from tests.fakes.cloudstack.wire import INVALID_VALUE, PARAMETER, ApiError, Param, page
 
 LISTS = Registry()
 Row = TypeVar("Row")
@@ -27,6 +27,12 @@ Getters = Mapping[str, Callable[[Row], object]]
 _WHERE = (Param("zoneid", "uuid"), Param("podid", "uuid"), Param("clusterid", "uuid"))
 _OWNED = (Param("listall", "boolean"), Param("projectid", "uuid"), Param("account"), Param("domainid"))
 _ZONAL = frozenset({"vm.ha.enabled", "set.host.down.to.maintenance"})
+
+
+_HOST_DETAILS = frozenset({"all", "capacity", "events", "stats", "min"})
+_VM_DETAILS = frozenset(
+    {"all", "group", "nics", "stats", "secgrp", "tmpl", "servoff", "diskoff", "iso", "volume", "min", "affgrp"}
+)
 
 
 def _strings(*names: str) -> tuple[Param, ...]:
@@ -45,6 +51,14 @@ def _filtered(call: Call, rows: Iterable[Row], getters: Getters[Row]) -> list[Ro
     found = [row for row in rows if all(str(get(row)).lower() == value for get, value in filters)]
     word, text = call.arguments.get("keyword").lower(), getters.get("keyword")
     return [row for row in found if word in str(text(row)).lower()] if word and text else found
+
+
+def _details(call: Call, allowed: frozenset[str]) -> frozenset[str]:
+    details = call.arguments.many("details")
+    if details - allowed:
+        text = f"The details parameter contains a non permitted value. The allowed values are [{', '.join(allowed)}]"
+        raise ApiError(PARAMETER, text, INVALID_VALUE)
+    return details
 
 
 def _table(call: Call, home: Mapping[str, Row]) -> Iterable[Row]:
@@ -93,7 +107,7 @@ def list_clusters(call: Call) -> Any:
     *PAGED,
 )
 def list_hosts(call: Call) -> Any:
-    details, oldest = call.arguments.many("details"), call.site.allocationstate_only
+    details, oldest = _details(call, _HOST_DETAILS), call.site.allocationstate_only
     getters: Getters[Host] = {
         "name": lambda one: one.name,
         "type": lambda one: one.type,
@@ -174,7 +188,8 @@ def _machines(call: Call, kinds: tuple[Kind, ...], extra: Getters[Vm] | None = N
 )
 def list_virtual_machines(call: Call) -> Any:
     rows = filter(_owned(call), _machines(call, (Kind.USER,), {"haenable": lambda one: one.ha}))
-    return _paged(call, "virtualmachine", rows, lambda one: views.vm_view(one, admin=call.key.root_admin))
+    details = _details(call, _VM_DETAILS)
+    return _paged(call, "virtualmachine", rows, lambda one: views.vm_view(one, details, admin=call.key.root_admin))
 
 
 @LISTS.command("listRouters", ID, *_strings("name", "state"), Param("hostid", "uuid"), *_OWNED, *_WHERE, *PAGED)

@@ -19,6 +19,8 @@ from tests.fakes.cloudstack.records import Records
 from tests.fakes.cloudstack.wire import date, without_nones
 
 DOMAIN = {"domainid": "1f7d0a54-9c1b-11ee-8c90-0242ac120002", "domain": "ROOT"}
+USER_ID = "5a1de8c6-9c1b-11ee-8c90-0242ac120002"
+GUEST_OS_ID = "6f0b3a5e-9c1b-11ee-8c90-0242ac120002"
 SYSTEM_TYPES = {Kind.CONSOLE_PROXY: "consoleproxy", Kind.STORAGE_VM: "secondarystoragevm"}
 
 
@@ -68,13 +70,43 @@ def cluster_view(cluster: Cluster) -> dict[str, Any]:
 
 
 def host_view(records: Records, host: Host, details: frozenset[str], *, allocationstate: bool = False) -> Any:
-    """`details`: as asked for; counters come with anything but `min`. `allocationstate`: the oldest form."""
+    """`details`: as asked for; names and counters come with anything but `min`. `allocationstate`: the oldest form."""
     state: dict[str, Any] = {"resourcestate": host.resource_state}
     if allocationstate:
         state = {"allocationstate": host.resource_state}
-    counters = {
-        "cpunumber": 16,
-        "cpuspeed": 2600,
+    return without_nones(
+        {
+            "id": host.id,
+            "name": host.name,
+            "state": host.state,
+            "disconnected": date(host.disconnected),
+            "type": host.type,
+            "ipaddress": host.ip,
+            "zoneid": host.cluster.pod.zone.id,
+            "podid": host.cluster.pod.id,
+            "clusterid": host.cluster.id,
+            "version": records.profile.version,
+            "hypervisor": host.hypervisor,
+            "cpunumber": 16,
+            "cpuspeed": 2600,
+            **({} if details == {"min"} else _more_of_a_host(host)),
+            "capabilities": "hvm,snapshot",
+            "lastpinged": _last_pinged(host.connected_at),
+            "managementserverid": records.management_server.id if host.agent_alive else None,
+            "islocalstorageactive": any(pool.host is host for pool in records.pools.values()),
+            "created": date(host.created),
+            "hostha": _host_ha(host),
+            "outofbandmanagement": oob_view(host),
+            **state,
+        }
+    )
+
+
+def _more_of_a_host(host: Host) -> dict[str, Any]:
+    return {
+        **_zone_of(host.cluster.pod.zone),
+        **_cluster_of(host.cluster),
+        "clustertype": "CloudManaged",
         "cpuallocated": "12.5%",
         "cpuused": "3.04%",
         "cpuwithoverprovisioning": "83200",
@@ -86,35 +118,11 @@ def host_view(records: Records, host: Host, details: frozenset[str], *, allocati
         "memoryused": 1 << 34,
         "hasenoughcapacity": True,
         "suitableformigration": True,
+        "hypervisorversion": "8.0.0",
+        "events": "AgentDisconnected; HostDown; Ping; ShutdownRequested; StartAgentRebalance; AgentConnected",
+        "hosttags": host.tags or None,
+        "hahost": host.ha_host,
     }
-    return without_nones(
-        {
-            "id": host.id,
-            "name": host.name,
-            "state": host.state,
-            "disconnected": date(host.disconnected),
-            "type": host.type,
-            "ipaddress": host.ip,
-            **_zone_of(host.cluster.pod.zone),
-            **_cluster_of(host.cluster),
-            "clustertype": "CloudManaged",
-            "version": records.profile.version,
-            "hypervisor": host.hypervisor,
-            **({} if details == {"min"} else counters),
-            "capabilities": "hvm,snapshot",
-            "lastpinged": _last_pinged(host.connected_at),
-            "managementserverid": records.management_server.id if host.agent_alive else None,
-            "islocalstorageactive": any(pool.host is host for pool in records.pools.values()),
-            "created": date(host.created),
-            "events": "AgentDisconnected; HostDown; Ping; ShutdownRequested; StartAgentRebalance; AgentConnected",
-            "hosttags": host.tags or None,
-            "hostha": _host_ha(host),
-            "outofbandmanagement": oob_view(host),
-            **state,
-            "hypervisorversion": "8.0.0",
-            "hahost": host.ha_host,
-        }
-    )
 
 
 def oob_view(host: Host) -> dict[str, Any]:
@@ -163,29 +171,82 @@ def pool_view(pool: Pool) -> dict[str, Any]:
     }
 
 
-def vm_view(vm: Vm, *, admin: bool) -> dict[str, Any]:
+def vm_view(vm: Vm, details: frozenset[str] = frozenset(), *, admin: bool) -> dict[str, Any]:
+    """`details`: as asked for; `min` leaves out everything that takes another table."""
     return without_nones(
         {
             "id": vm.id,
             "name": vm.name,
             "displayname": vm.name,
             **_owner(vm),
+            "userid": USER_ID,
+            "username": "admin",
             "created": date(vm.created),
             "state": vm.state,
             "haenable": vm.ha,
             **_zone_of(vm.zone),
             **(_place(vm) if admin else {}),
-            "serviceofferingname": "Medium, HA" if vm.ha else "Medium",
-            "cpunumber": 2,
-            "memory": 2048,
+            **({"nic": [], "securitygroup": [], "affinitygroup": []} if details == {"min"} else _more_of_a_vm(vm)),
+            "guestosid": GUEST_OS_ID,
+            "ostypeid": GUEST_OS_ID,
+            "osdisplayname": "Debian GNU/Linux 12 (64-bit)",
+            "displayvm": True,
+            "isdynamicallyscalable": False,
             "hypervisor": "KVM",
             "instancename": vm.instance_name if admin else None,
-            "nic": [],
-            "securitygroup": [],
+            "details": {"rootDiskController": "virtio"},
             "tags": [],
-            "affinitygroup": [],
         }
     )
+
+
+def _more_of_a_vm(vm: Vm) -> dict[str, Any]:
+    """Offering, template, statistics, network cards."""
+    offering = "Medium, HA" if vm.ha else "Medium"
+    return {
+        "templateid": GUEST_OS_ID,
+        "templatename": "debian-12",
+        "templatedisplaytext": "Debian 12 with cloud-init",
+        "templatetype": "USER",
+        "passwordenabled": False,
+        "serviceofferingid": USER_ID,
+        "serviceofferingname": offering,
+        "cpunumber": 2,
+        "cpuspeed": 1000,
+        "memory": 2048,
+        "cpuused": "1.37%",
+        "networkkbsread": 48151,
+        "networkkbswrite": 62342,
+        "diskkbsread": 162,
+        "diskkbswrite": 34215,
+        "diskioread": 11,
+        "diskiowrite": 5012,
+        "memorykbs": 2097152,
+        "memoryintfreekbs": 1418448,
+        "memorytargetkbs": 2097152,
+        "rootdeviceid": 0,
+        "rootdevicetype": "ROOT",
+        "nic": [
+            {
+                "id": f"{vm.id[:-4]}0001",
+                "networkid": f"{vm.id[:-4]}0002",
+                "networkname": "tier1",
+                "netmask": "255.255.255.0",
+                "gateway": "10.1.1.1",
+                "ipaddress": "10.1.1.24",
+                "broadcasturi": "vlan://1024",
+                "isolationuri": "vlan://1024",
+                "traffictype": "Guest",
+                "type": "Isolated",
+                "isdefault": True,
+                "macaddress": "02:00:4c:5f:00:01",
+                "secondaryip": [],
+                "extradhcpoption": [],
+            }
+        ],
+        "securitygroup": [],
+        "affinitygroup": [],
+    }
 
 
 def router_view(vm: Vm, *, admin: bool) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The inventory read over HTTP from a CloudStack double of either age, and what is on one host."""
 
 from collections.abc import AsyncIterator, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from controller.cloud.base import CloudUnreadableError
 from controller.cloud.cloudstack.client import CloudStackClient
 from controller.cloud.cloudstack.errors import CloudStackError
-from controller.cloud.cloudstack.inventory import Rows, Value, machine, machines_on, read_inventory, volumes_of
+from controller.cloud.cloudstack.inventory import InventoryReader, Rows, Value, machine, machines_on, volumes_of
 from controller.cloud.standalone import disk_list
 from controller.domain.cloud import UNKNOWN_POOL
 from controller.domain.model import PoolKind, VmKind
@@ -52,7 +53,7 @@ async def client(double: CloudStackDouble) -> AsyncIterator[CloudStackClient]:
 
 
 async def test_everything_is_read(double: CloudStackDouble, client: CloudStackClient) -> None:
-    found = await read_inventory(client)
+    found = await InventoryReader(client).read()
 
     assert [(c.name, c.zone) for c in found.clusters] == [("cluster1", "zone1"), ("cluster2", "zone1")]
     assert [(h.name, h.up) for h in found.hosts] == [("kvm1", True), ("kvm2", True), ("kvm3", True)]
@@ -74,10 +75,47 @@ async def test_everything_is_read(double: CloudStackDouble, client: CloudStackCl
     assert any("local storage (kvm1-local)" in sentence for sentence in found.unmapped)
 
 
+async def test_what_cloudstack_says_the_same_of_is_not_mapped_again(
+    double: CloudStackDouble, client: CloudStackClient
+) -> None:
+    reader = InventoryReader(client)
+    first = await reader.read()
+    assert await reader.read() is first
+    double.site.vm("web").volumes[0].size += 1
+    assert await reader.read() is first, "its size is nobody's business"
+    double.site.place("web", "kvm2")
+    moved = await reader.read()
+    hosts = {host.name: host.id for host in moved.hosts}
+    assert {vm.name: vm.host_id for vm in moved.vms}["web"] == hosts["kvm2"]
+    assert [vm for vm in moved.vms if vm.name != "web"] == [vm for vm in first.vms if vm.name != "web"]
+    double.site.place("web", "kvm1")
+    assert await reader.read() == first
+
+
+async def test_a_page_that_could_not_be_read_is_not_taken_for_the_last_one(
+    double: CloudStackDouble, client: CloudStackClient
+) -> None:
+    reader = InventoryReader(client)
+    await reader.read()
+    double.trouble.html(404, "listVirtualMachines", times=None)
+    with pytest.raises(CloudUnreadableError, match="listVirtualMachines"):
+        await reader.read()
+
+
+async def test_of_machines_and_hosts_no_more_is_asked_for_than_is_read(
+    double: CloudStackDouble, client: CloudStackClient
+) -> None:
+    """Offerings, templates, network cards and statistics are most of an answer, and cost CloudStack other tables."""
+    await InventoryReader(client).read()
+    await machines_on(client, double.site.host("kvm1").id)
+    asked = [one.params for one in double.requests if one.command in ("listVirtualMachines", "listHosts")]
+    assert {params.get("details") for params in asked} == {"min"}
+
+
 async def test_disks_of_routers_are_read_or_said_to_be_unreadable(
     double: CloudStackDouble, client: CloudStackClient
 ) -> None:
-    found = await read_inventory(client)
+    found = await InventoryReader(client).read()
 
     unknown = {vm.kind for vm in found.vms for d in vm.disks if d.pool_id == UNKNOWN_POOL}
     said = any("version 4.18" in sentence for sentence in found.unmapped)
@@ -138,7 +176,7 @@ async def test_one_list_that_cannot_be_read_makes_the_whole_unreadable(
     double.trouble.unauthorized(command, times=None)
 
     with pytest.raises(CloudUnreadableError, match=command) as caught:
-        await read_inventory(client)
+        await InventoryReader(client).read()
 
     assert isinstance(caught.value.__cause__, CloudStackError)
 
@@ -150,18 +188,20 @@ class AtTheWorstMoment:
     client: CloudStackClient
     double: CloudStackDouble
 
-    async def list(self, command: str, *, deadline_s: float = 30.0, **params: Value) -> Rows:
+    async def list(
+        self, command: str, fields: AbstractSet[str] | None = None, /, *, deadline_s: float = 30.0, **params: Value
+    ) -> Rows:
         if command in ("listVirtualMachines", "listVolumes"):
             kvm1 = self.double.site.host("kvm1")
             kvm1.state = Status.DOWN
             self.double.site.place("web", "kvm2")
-        return await self.client.list(command, deadline_s=deadline_s, **params)
+        return await self.client.list(command, fields, deadline_s=deadline_s, **params)
 
 
 async def test_a_host_is_not_up_in_an_inventory_that_has_its_machines_elsewhere_already(
     double: CloudStackDouble, client: CloudStackClient
 ) -> None:
-    found = await read_inventory(AtTheWorstMoment(client, double))
+    found = await InventoryReader(AtTheWorstMoment(client, double)).read()
 
     assert {vm.name: vm.host_id for vm in found.vms}["web"] == double.site.host("kvm2").id
     assert {host.name: host.up for host in found.hosts}["kvm1"] is False
@@ -181,8 +221,8 @@ async def test_a_site_from_cloudstack_to_the_evidence_and_back_to_nothing_to_do(
     double: CloudStackDouble, client: CloudStackClient
 ) -> None:
     store, clock = MemoryStore(), FakeClock()
-    await apply(store, clock, await read_inventory(client), allow_local=True)
-    assert (await apply(store, clock, await read_inventory(client), allow_local=True)).written == 0
+    await apply(store, clock, await InventoryReader(client).read(), allow_local=True)
+    assert (await apply(store, clock, await InventoryReader(client).read(), allow_local=True)).written == 0
     async with store.transaction() as tx:
         host = next(h for h in await tx.hosts() if h.name == "kvm1")
         evidence = disk_list(await tx.vms_of(host.id), await tx.pools(cluster_id=host.cluster_id))
@@ -197,12 +237,12 @@ async def test_a_host_that_died_keeps_its_machines_when_cloudstack_restarts_them
     double: CloudStackDouble, client: CloudStackClient
 ) -> None:
     store, clock = MemoryStore(), FakeClock()
-    await apply(store, clock, await read_inventory(client))
+    await apply(store, clock, await InventoryReader(client).read())
     web = double.site.vm("web")
     double.site.host("kvm1").state = Status.DOWN
     double.site.place("web", "kvm2")
 
-    await apply(store, clock, await read_inventory(client))
+    await apply(store, clock, await InventoryReader(client).read())
 
     async with store.transaction() as tx:
         host = next(h for h in await tx.hosts() if h.name == "kvm1")
