@@ -18,7 +18,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from controller import descriptors, logs
+from controller import descriptors, heap, logs
 from controller.app import Deps, WebOptions, create_app
 from controller.bootstrap import House, build
 from controller.config import Config, ConfigError, encryption_key, load_config
@@ -115,6 +115,7 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
     # there, and the engine's steps with it.
     for asked in (signal.SIGTERM, signal.SIGINT):
         signal.signal(asked, server.handle_exit)
+    heap.settle()
     await house.supervisor.start()
     _say(f"hostfence controller listening on {base}, web pages at {base}/ui/, API documentation at {base}/docs")
     try:

@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 from cryptography.fernet import Fernet
 
+from controller import heap
 from controller.cloud.cloudstack.adapter import CloudStack
 from controller.cloud.cloudstack.client import CloudStackClient
 from controller.cloud.cloudstack.signing import signed_form
@@ -299,6 +300,7 @@ async def _rig(site: LargeSite, made: Server) -> AsyncIterator[Rig]:
 
     cloud = CloudStack(client, inventory, boottime=clock.boottime)
     rig = Rig(site, cloud, store, clock, made, database)
+    heap.settle()  # as the controller does when it starts
     watching = asyncio.create_task(_watch_loop(rig.stalls))
     try:
         yield rig

@@ -1,0 +1,14 @@
+"""The garbage collector's share of a controller: what was made at the start stays, and is not looked through again."""
+
+import gc
+
+
+def settle() -> None:
+    """Call once everything is loaded and put together.
+
+    A full collection looks at every object there is, and nothing else of the process has its turn meanwhile. 130,000
+    objects that never go away (modules, models, routes) are two thirds of what there is with 20,000 machines in memory:
+    measured 0.2 s for one collection with them, 0.07 s without.
+    """
+    gc.collect()
+    gc.freeze()
