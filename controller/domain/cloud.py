@@ -3,6 +3,7 @@
 All ids are the cloud's own. :mod:`controller.services.inventory_sync` brings it into hostfence's inventory.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -52,12 +53,13 @@ class CloudHosts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloudCluster:
-    """One cluster, with its zone and pod for people."""
+    """One cluster, and where it stands: the names of its zone and pod. ``zone_id``: the cloud's."""
 
     id: str
     name: str
     zone: str = ""
     pod: str = ""
+    zone_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +112,8 @@ class CloudInventory:
     unmapped: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What the cloud, or hostfence's key to it, is not fit for; one sentence each."""
-    restarts_after_s: float | None = None
-    """The soonest after a host's death that the cloud starts its machines elsewhere by itself; None: it does not."""
+    restarts_after_s: Mapping[str, float | None] = field(default_factory=dict)
+    """By zone: the soonest after a host's death that the cloud starts its machines elsewhere by itself; None: never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +129,14 @@ class CloudReport:
     warnings: tuple[str, ...] = ()
     unmapped: tuple[str, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
-    """How many of each were read: clusters, hosts, pools, vms, disks."""
+    """How many of each were read: zones, pods, clusters, hosts, pools, vms, disks."""
     restarts_after_s: float | None = None
-    """As in :class:`CloudInventory`."""
+    """The soonest in any zone."""
+    restarts_after_s_by_zone: dict[str, float | None] = field(default_factory=dict)
+    """As ``restarts_after_s`` of :class:`CloudInventory`."""
     read_at: datetime | None = None
     """When an inventory was applied last; ``at`` may be a later failure."""
+
+    def restarts_after_in(self, zone: str) -> float | None:
+        """In a zone; of one that is not known the soonest of all."""
+        return self.restarts_after_s_by_zone.get(zone, self.restarts_after_s)

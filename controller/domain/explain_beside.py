@@ -230,11 +230,12 @@ def _race(times: Timeline) -> Iterator[Gate]:
         f"without cutting the power; hostfence has quarantined the host {quarantined:.0f} s after it at the latest"
     )
     if times.margin_s >= NARROW_S:
-        yield _ready(GateCode.CLOUD_RACE, f"{text}.")
+        yield _ready(GateCode.CLOUD_RACE, f"{text}: {times.margin_s:.0f} s to spare.")
         return
+    late = f"{times.margin_s:.0f} s to spare" if times.margin_s > 0 else f"{-times.margin_s:.0f} s too late"
     yield _warning(
         GateCode.CLOUD_RACE,
-        f"{text}: too narrow.",
+        f"{text}: {late}, {NARROW_S:.0f} s to spare are wanted.",
         "Make watch_timeout, grace or check_interval shorter, or ping.timeout of the cloud longer; "
         "or switch its own restart off.",
     )

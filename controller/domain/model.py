@@ -32,11 +32,13 @@ class VmKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """A set of hosts that share storage and settings."""
+    """A set of hosts that share storage and settings. ``zone``, ``pod``: where it stands, as the cloud calls them."""
 
     id: str
     name: str
     external_id: str | None = None
+    zone: str = ""
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

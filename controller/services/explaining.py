@@ -149,7 +149,7 @@ class Explainer:
             looked=sights.polled,
             incident=site.open.get(host.id),
             mounts=tuple((pool.root, note) for pool in storage.pools for note in pool.notes),
-            restarts_after_s=site.restarts_after_s,
+            restarts_after_s=site.restarts_after_s(host.cluster_id),
             fences_before=site.fences_of(host),
         )
 

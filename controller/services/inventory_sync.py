@@ -71,7 +71,8 @@ async def apply(
         warnings=inventory.warnings,
         unmapped=remarks.sentences(),
         counts=_counts(inventory),
-        restarts_after_s=inventory.restarts_after_s,
+        restarts_after_s=min((s for s in inventory.restarts_after_s.values() if s is not None), default=None),
+        restarts_after_s_by_zone=dict(inventory.restarts_after_s),
     )
     async with store.transaction() as tx:
         report = await keep(tx, report)
@@ -90,7 +91,15 @@ async def _clusters(store: Store, inventory: CloudInventory, remarks: Remarks, *
             await tx.save_cluster(one)
             action = "cluster.update" if one.id in known else "cluster.create"
             await record(
-                tx, at=now, actor=actor, action=action, target=one.name, id=one.id, external_id=one.external_id
+                tx,
+                at=now,
+                actor=actor,
+                action=action,
+                target=one.name,
+                id=one.id,
+                external_id=one.external_id,
+                zone=one.zone,
+                pod=one.pod,
             )
     return len(changed)
 
@@ -245,6 +254,8 @@ class _Part:
 
 def _counts(inventory: CloudInventory) -> dict[str, int]:
     return {
+        "zones": len({one.zone_id for one in inventory.clusters}),
+        "pods": len({(one.zone_id, one.pod) for one in inventory.clusters}),
         "clusters": len(inventory.clusters),
         "hosts": len(inventory.hosts),
         "pools": len(inventory.pools),

@@ -1,9 +1,11 @@
 """What rows tell of the whole site, and of one cluster, read at once: for explanations, which concern every host."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from controller.db.store import Tx
+from controller.domain.cloud import CloudReport
 from controller.domain.incident import Incident, IncidentBrief
 from controller.domain.model import Attempt, Health, Host, Pause, Pool, Vm
 from controller.services.policies import Policies
@@ -18,7 +20,7 @@ LONGEST_STORM = timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Everything that is not one cluster's. ``open``: the open incidents by host id."""
+    """Everything that is not one cluster's. ``open``: the open incidents by host id; ``zones``: by cluster id."""
 
     now: datetime
     policies: Policies
@@ -28,7 +30,12 @@ class Site:
     attempts: tuple[Attempt, ...]
     unfinished: tuple[Attempt, ...]
     pauses: tuple[Pause, ...]
-    restarts_after_s: float | None
+    zones: Mapping[str, str]
+    report: CloudReport | None
+
+    def restarts_after_s(self, cluster_id: str) -> float | None:
+        """The soonest after a host's death that the cloud starts its machines elsewhere; None: it never does."""
+        return None if self.report is None else self.report.restarts_after_in(self.zones.get(cluster_id, ""))
 
     def fences_of(self, host: Host) -> int:
         """How often it was taken down by earlier incidents within a day."""
@@ -61,7 +68,6 @@ async def read_site(tx: Tx, *, now: datetime) -> Site:
     """In the transaction given."""
     hosts = tuple(await tx.hosts())
     policies = Policies(await tx.setting_rows(), (), hosts)
-    report = await tx.cloud_report()
     return Site(
         now=now,
         policies=policies,
@@ -71,7 +77,8 @@ async def read_site(tx: Tx, *, now: datetime) -> Site:
         attempts=tuple(await tx.attempts_since(now - LONGEST_CAP)),
         unfinished=tuple(await tx.attempts_unfinished()),
         pauses=tuple(await tx.pauses()),
-        restarts_after_s=report.restarts_after_s if report is not None else None,
+        zones={cluster.id: cluster.zone for cluster in await tx.clusters()},
+        report=await tx.cloud_report(),
     )
 
 

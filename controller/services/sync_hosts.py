@@ -54,7 +54,7 @@ class HostPlan:
 
 
 def plan_clusters(there: Iterable[CloudCluster], here: Iterable[Cluster], remarks: Remarks) -> list[Cluster]:
-    """New clusters, and those whose name or cloud id changes; in the order in which they must be written."""
+    """New clusters, and those of which something changes; in the order in which they must be written."""
     wanted = sorted(there, key=lambda one: one.id)
     state = {one.id: one for one in here}
     changed: dict[str, Cluster] = {}
@@ -62,7 +62,9 @@ def plan_clusters(there: Iterable[CloudCluster], here: Iterable[Cluster], remark
         known = next((c for c in state.values() if c.external_id == one.id), None) or _same_name(one, wanted, state)
         taken = {c.name for c in state.values() if known is None or c.id != known.id}
         name = _free_name(one.name, taken, one.id, f"{one.name} ({one.zone})", f"{one.name} ({one.zone}, {one.pod})")
-        cluster = replace(known or Cluster(id=new_id(), name=name), name=name, external_id=one.id)
+        cluster = replace(
+            known or Cluster(id=new_id(), name=name), name=name, external_id=one.id, zone=one.zone, pod=one.pod
+        )
         if name != plain_name(one.name):
             remarks.say(f"Cluster {one.name} is called {name} here: the name is taken.")
         if cluster != known:

@@ -10,7 +10,12 @@ POLLS = "controller/cloud/cloudstack/polls.py"
 RELEASE = "controller/cloud/cloudstack/release.py"
 SAFEGUARDS = "controller/domain/safeguards.py"
 
-_ADAPTER_TESTS = Tests(("tests/integration/cloud/test_cloudstack_adapter.py",))
+_ADAPTER_TESTS = Tests(
+    (
+        "tests/integration/cloud/test_cloudstack_adapter.py",
+        "tests/integration/cloud/test_cloudstack_release.py",
+    )
+)
 _STORIES = Tests(("tests/scenarios/test_cloudstack_stories.py", "tests/scenarios/test_slow_release.py"))
 
 MUTATIONS = (

@@ -159,6 +159,36 @@ async def test_a_restart_of_the_management_server_opens_nothing_and_hides_nobody
     assert fenced.released_at is not None
 
 
+@PROFILES
+async def test_a_restart_of_the_management_server_in_the_middle_of_a_release_loses_no_machine(profile: str) -> None:
+    """Jobs are cancelled, no host is Up for a while, so nothing starts anywhere: it is asked for again later."""
+    cloud = await ready(await a_site(profile))
+    cloud.die("kvm1")
+    await cloud.until("kvm1", State.RELEASING)
+    while not any(cloud.double.count(c) for c in ("declareHostAsDegraded", "stopVirtualMachine")):
+        await cloud.run(1)
+    cloud.site.restart_management_server(down_s=20)
+    fenced = await cloud.until("kvm1", State.FENCED)
+    assert "fenced" in await cloud.house.told()
+    assert {cloud.where(f"web{n}") for n in range(3)} | {cloud.where("busy")} <= {"kvm2", "kvm3"}
+    assert (cloud.offs(), fenced.reasons) == (["kvm1"], (Reason.PROVEN_OFF,))
+    assert not cloud.two_writers
+
+
+async def test_where_cloudstacks_own_restart_is_off_hostfence_starts_the_machines() -> None:
+    """``vm.ha.enabled=false``: the readiness knows of no race, and nothing waits for CloudStack to do it."""
+    cloud = await a_site()
+    cloud.site.settings["vm.ha.enabled"] = "false"
+    await ready(cloud)
+    cloud.die("kvm1")
+    await cloud.until("kvm1", State.RELEASING)
+    began = cloud.site.schedule.now()
+    await cloud.until("kvm1", State.FENCED)
+    assert cloud.site.schedule.now() - began < 90
+    assert cloud.double.count("declareHostAsDegraded") == 0
+    assert {cloud.where(f"web{n}") for n in range(3)} <= {"kvm2", "kvm3"}
+
+
 async def test_a_host_with_cloudstacks_own_host_ha_is_refused() -> None:
     cloud = await a_site()
     cloud.site.host("kvm1").host_ha = True
@@ -217,10 +247,13 @@ async def test_one_that_cloudstack_leaves_running_is_released_too() -> None:
     assert cloud.where("web1") in {"kvm2", "kvm3"}
 
 
-async def test_a_job_that_fails_half_way_is_asked_for_again() -> None:
+@pytest.mark.parametrize("how", ["failed_job", "broken_job", "lost_job"])
+async def test_a_job_that_fails_half_way_is_asked_for_again(how: str) -> None:
+    """It did nothing; or it leaves the machine Stopping; or CloudStack has forgotten it."""
     cloud = await ready(await a_site("old"))
-    cloud.double.trouble.failed_job("stopVirtualMachine")
-    cloud.double.trouble.failed_job("startVirtualMachine")
+    getattr(cloud.double.trouble, how)("stopVirtualMachine")
+    if how != "broken_job":
+        getattr(cloud.double.trouble, how)("startVirtualMachine")
     cloud.die("kvm1")
     await cloud.until("kvm1", State.FENCED)
     assert {cloud.where(f"web{n}") for n in range(3)} <= {"kvm2", "kvm3"}

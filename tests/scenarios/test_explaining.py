@@ -83,6 +83,19 @@ async def test_the_clouds_own_restart_stands_in_the_timeline() -> None:
     assert "cloud_race" in {gate.key for gate in found.gates if gate.readiness is Readiness.WARNING}
 
 
+async def test_each_cluster_has_the_race_of_its_own_zone() -> None:
+    house, explainer = await a_watched_house()
+    house.cloud.opinion = CloudSays.UP
+    report = CloudReport(
+        at=await house.clock.now(), restarts_after_s=50.0, restarts_after_s_by_zone={"north": 50.0, "south": None}
+    )
+    for zone, after in {"north": 50.0, "south": None, "": 50.0}.items():
+        async with house.store.transaction() as tx:
+            await tx.save_cluster(replace((await tx.clusters())[0], zone=zone))
+            await tx.save_cloud_report(report)
+        assert (await explainer.host("h1")).timeline.cloud_restarts_after_s == after
+
+
 async def test_devices_that_two_hosts_share_are_seen_over_all_clusters() -> None:
     house, explainer = await a_watched_house()
     await house.settings(Level.HOST, "h2", ipmi__host="bmc-h1")

@@ -38,11 +38,13 @@ class ClusterPatch(Body):
 
 
 class ClusterOut(Answer):
-    """A cluster."""
+    """A cluster. ``zone``, ``pod``: where it stands, as the cloud names them; empty without one."""
 
     id: str
     name: str
     external_id: str | None
+    zone: str
+    pod: str
 
 
 class HostIn(Body):

@@ -6,7 +6,7 @@ What is put in its way is by capability (what the key may call), never by versio
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,13 +14,12 @@ from controller.cloud.base import CloudUnreadableError, EffectResult
 from controller.cloud.cloudstack.client import CloudStackClient, Job, JobStatus
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind
 from controller.cloud.cloudstack.fields import text
-from controller.cloud.cloudstack.fitness import read_commands, read_fitness
+from controller.cloud.cloudstack.fitness import Fitness
 from controller.cloud.cloudstack.inventory import InventoryReader, machine, machines_on, volumes_of
 from controller.cloud.cloudstack.mapping import alert_about, hosts_from
 from controller.cloud.cloudstack.placement import Placement, merged
 from controller.cloud.cloudstack.polls import Polls, follow, said
 from controller.cloud.cloudstack.release import Progress, Release
-from controller.cloud.cloudstack.rights import Capabilities, capabilities
 from controller.cloud.standalone import Inventory, machine_id
 from controller.domain.cloud import CloudHost, CloudHosts, CloudInventory
 from controller.domain.evidence import CloudSays, DiskList, Machine
@@ -29,11 +28,16 @@ from controller.domain.remarks import Remarks
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 SAYS_WITHIN_S = 25.0
 """A poll is an answer for so long; after that CloudStack is asked for the one host."""
 
 POLL_S = 10.0
 """For one list of hosts."""
+
+BESIDES_S = 5.0
+"""For what a poll can do without."""
 
 SLICE_S = 12.0
 """One step of a release: with the look before it, it stays within the step's lease."""
@@ -72,9 +76,9 @@ class CloudStack:
         self._boottime = boottime
         self._sleep = sleep
         self._reader = InventoryReader(client)
+        self._fitness = Fitness(client, boottime=boottime)
         self._polls = Polls()
         self._table = _Table({}, float("-inf"))
-        self._can: Capabilities | None = None
         self._was_enabled: set[str] = set()
         """Hosts that this process found enabled before it disabled them: an answer that got lost changes nothing."""
 
@@ -88,10 +92,10 @@ class CloudStack:
         """See :class:`controller.cloud.base.Cloud`."""
         try:
             hosts = await self._hosts()
-            servers = await self._servers()
-            hosts = await self._with_alerts(hosts)
         except CloudStackError as error:
             return CloudHosts(known=False, trouble=str(error))
+        servers = await _besides(self._servers(), {})
+        hosts = await _besides(self._with_alerts(hosts), hosts)
         at = self._boottime()
         self._polls = follow(self._polls, hosts, servers, at=at)
         self._table = _Table({host.id: host for host in hosts}, at)
@@ -126,25 +130,20 @@ class CloudStack:
     async def _with_alerts(self, hosts: tuple[CloudHost, ...]) -> tuple[CloudHost, ...]:
         """CloudStack writes down when it lost a host, if only as an alert; its newest ones are enough."""
         lost = {host.name for host in hosts if not host.up and self._polls.up.get(host.id)}
-        if not lost or not (await self._capabilities()).alerts:
+        if not lost or not (await self._fitness.capabilities()).alerts:
             return hosts
-        found = (await self._client.call("listAlerts", type=HOST_ALERTS, page=1, pagesize=ALERTS)).get("alert")
+        page = {"type": HOST_ALERTS, "page": 1, "pagesize": ALERTS}
+        found = (await self._client.call("listAlerts", deadline_s=BESIDES_S, **page)).get("alert")
         rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
         at = {name: max((sent for row in rows if (sent := alert_about(row, name))), default=None) for name in lost}
         return tuple(replace(host, down_since=at[host.name]) if host.name in lost else host for host in hosts)
 
     async def _servers(self) -> dict[str, str]:
         """Management server -> when it was started. Not every version says, nor to every key."""
-        if not (await self._capabilities()).management_servers:
+        if not (await self._fitness.capabilities()).management_servers:
             return {}
-        rows = await self._client.list("listManagementServers")
+        rows = await self._client.list("listManagementServers", deadline_s=BESIDES_S)
         return {text(row, "id"): started for row in rows if (started := text(row, "lastserverstart"))}
-
-    async def _capabilities(self) -> Capabilities:
-        if self._can is None:
-            self._can = capabilities(await read_commands(self._client))
-            log.info("cloudstack", can=self._can)
-        return self._can
 
     # -- what runs where
 
@@ -175,14 +174,14 @@ class CloudStack:
         )
 
     async def inventory(self) -> CloudInventory | None:
-        """See :class:`controller.cloud.base.Cloud`."""
-        inventory = await self._reader.read()
+        """See :class:`controller.cloud.base.Cloud`. A key that lacks rights is told of all of them at once."""
         try:
-            fitness = await read_fitness(self._client, inventory)
-        except CloudStackError as error:
-            raise CloudUnreadableError(str(error)) from error
-        self._can = fitness.capabilities
-        return replace(inventory, warnings=fitness.warnings, restarts_after_s=fitness.restarts_after_s)
+            await self._fitness.check()
+            return await self._fitness.of(await self._reader.read())
+        except (CloudStackError, CloudUnreadableError) as error:
+            lacking = self._fitness.lacking()
+            self._fitness.doubt()
+            raise CloudUnreadableError(" ".join((str(error), *lacking))) from error
 
     # -- effects
 
@@ -235,7 +234,7 @@ class CloudStack:
         kept, until = Progress.read(progress), self._boottime() + SLICE_S
         try:
             async with asyncio.timeout(SLICE_S):
-                can = await self._capabilities()
+                can = await self._fitness.capabilities()
                 step = Release(
                     self._client, host.external_id, machines, kept, can.degraded, lambda: self._boottime() > until
                 )
@@ -271,3 +270,12 @@ class CloudStack:
         if not found:
             raise CloudStackError(ErrorKind.REJECTED, "listHosts", f"CloudStack knows no host {host.name}")
         return found[0]
+
+
+async def _besides(asked: Awaitable[T], otherwise: T) -> T:
+    """What CloudStack tells besides: that it cannot be read must not cost what it says of its hosts."""
+    try:
+        return await asked
+    except CloudStackError as error:
+        log.warning("the cloud's hosts are read, but not what it tells besides", error=str(error))
+        return otherwise

@@ -157,7 +157,7 @@ def _inventory_from(lists: Lists) -> CloudInventory:
     disks = disks_from(lists.volumes, stores, notes)
     vms = [machines_from(kind, rows, disks, notes) for kind, rows in zip(VmKind, lists.machines, strict=True)]
     return CloudInventory(
-        clusters=tuple(one.cluster for one in zoned.values()),
+        clusters=tuple(zoned.values()),
         hosts=known,
         pools=tuple(stores.values()),
         vms=tuple(vm for some in vms for vm in some),

@@ -9,7 +9,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from controller.cloud.cloudstack.fields import Row, block, flag, text
-from controller.cloud.cloudstack.storage import Zoned, unknown_disk
+from controller.cloud.cloudstack.storage import unknown_disk
 from controller.domain.cloud import CloudBmc, CloudCluster, CloudDisk, CloudHost, CloudVm
 from controller.domain.model import VmKind
 from controller.domain.remarks import Remarks
@@ -45,9 +45,9 @@ _DRIVERS = {"ipmitool": "ipmi", "redfish": "redfish"}
 _LAST_PORT = 65535
 
 
-def clusters_from(rows: Iterable[Row], notes: Remarks) -> dict[str, Zoned]:
+def clusters_from(rows: Iterable[Row], notes: Remarks) -> dict[str, CloudCluster]:
     """The clusters of KVM hosts, by id."""
-    found: dict[str, Zoned] = {}
+    found: dict[str, CloudCluster] = {}
     for row in rows:
         cluster_id, name = text(row, "id"), text(row, "name")
         if not _is_kvm(row, "hypervisortype", "cluster {names}", name or cluster_id, notes):
@@ -55,10 +55,13 @@ def clusters_from(rows: Iterable[Row], notes: Remarks) -> dict[str, Zoned]:
         if not cluster_id:
             notes.say("A cluster came without an id and is left out: {names}.", name or "no name")
             continue
-        cluster = CloudCluster(
-            id=cluster_id, name=name or cluster_id, zone=text(row, "zonename"), pod=text(row, "podname")
+        found[cluster_id] = CloudCluster(
+            id=cluster_id,
+            name=name or cluster_id,
+            zone=text(row, "zonename"),
+            pod=text(row, "podname"),
+            zone_id=text(row, "zoneid"),
         )
-        found[cluster_id] = Zoned(cluster=cluster, zone_id=text(row, "zoneid"))
     return found
 
 

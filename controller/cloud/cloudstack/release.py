@@ -14,19 +14,24 @@ from typing import Any, Literal
 from controller.cloud.base import EffectResult
 from controller.cloud.cloudstack.client import CloudStackClient, Job, JobStatus
 from controller.cloud.cloudstack.errors import CloudStackError, ErrorKind
+from controller.cloud.cloudstack.fields import text
+from controller.cloud.cloudstack.fitness import restarts_by_itself
 from controller.cloud.cloudstack.inventory import machine, machines_on
 from controller.domain.cloud import CloudVm
 from controller.domain.evidence import Machine
 from controller.domain.model import VmKind
 
-TRIES = 3
-"""How often one machine is asked to stop, or to start."""
+PAUSES = (0, 8, 15, 30)
+"""Before each time that one machine is asked to stop, or to start; in calls of :meth:`Release.go_on`, which are two
+seconds apart at least. Together they are longer than hosts take to be Up again after a restart of the management
+server: until then nothing starts anywhere."""
 
 WAITS = 60
-"""Calls of :meth:`Release.go_on`, two seconds apart at least, that CloudStack gets for what it does by itself."""
+"""Such calls that CloudStack gets for what it does by itself."""
 
 RUNNING, STOPPED = "Running", "Stopped"
 BUSY = frozenset({"Starting", "Stopping", "Migrating"})
+RUNS_OR_GONE = frozenset({RUNNING, "Migrating", "Destroyed", "Expunging"})
 
 DEGRADABLE = frozenset({"Alert", "Disconnected"})
 DEGRADABLE_RESOURCE = frozenset({"Enabled", "Disabled", "Maintenance"})
@@ -42,9 +47,12 @@ class Progress:
 
     way: str = ""
     degraded_job: str = ""
+    calls: int = 0
     waited: int = 0
     jobs: dict[str, tuple[str, str]] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
+    asked: dict[str, int] = field(default_factory=dict)
+    """What was asked of whom ("stop …") -> the call that did so last."""
     said: dict[str, str] = field(default_factory=dict)
     there: dict[str, str] = field(default_factory=dict)
     """Machine -> kind, of those that CloudStack showed on the host at any call: stopped ones it shows nowhere."""
@@ -83,6 +91,7 @@ class Release:
             TimeoutError: it is too late for more.
         """
         vms = await self._vms()
+        self.progress.calls += 1
         if not self.progress.way:
             self.progress.way = "degraded" if await self._degradable() else "machines"
             return self._pending("about to let its machines start elsewhere")
@@ -102,10 +111,12 @@ class Release:
     # -- the host as a whole
 
     async def _degradable(self) -> bool:
+        """Where CloudStack's VM-HA is off, declaring a host degraded neither stops its machines nor starts any."""
         if not self.degraded_allowed:
             return False
         row = await self._host()
-        return row.get("state") in DEGRADABLE and row.get("resourcestate") in DEGRADABLE_RESOURCE
+        fits = row.get("state") in DEGRADABLE and row.get("resourcestate") in DEGRADABLE_RESOURCE
+        return fits and await restarts_by_itself(self.client, text(row, "zoneid"))
 
     async def _host(self) -> dict[str, Any]:
         rows = await self.client.list("listHosts", id=self.host_id, details="min")
@@ -161,23 +172,25 @@ class Release:
         return busy or (self.progress.way == "degraded" and vm.state == STOPPED and self._restarts(vm))
 
     async def _act(self, verb: Verb, vms: list[CloudVm]) -> bool:
-        """Ask for those that no job is under way for and that were not asked too often; True if any was."""
-        due = [vm for vm in vms if vm.id not in self.progress.jobs and self._tried(verb, vm) < TRIES]
+        """Ask for those whose turn it is; True if any was asked, or will be."""
+        tries, asked, now = self.progress.tries, self.progress.asked, self.progress.calls
+        names = {f"{verb} {vm.id}": vm for vm in vms if vm.id not in self.progress.jobs}
+        open_ = {name: vm for name, vm in names.items() if tries.get(name, 0) < len(PAUSES)}
+        due = [vm for name, vm in open_.items() if now - asked.get(name, now) >= PAUSES[tries.get(name, 0)]]
         await asyncio.gather(*(self._ask(verb, vm) for vm in due))
-        return bool(due)
-
-    def _tried(self, verb: Verb, vm: CloudVm) -> int:
-        return self.progress.tries.get(f"{verb} {vm.id}", 0)
+        return bool(open_)
 
     async def _ask(self, verb: Verb, vm: CloudVm) -> None:
         how: dict[str, bool] = {"forced": True} if verb == "stop" else {}
-        self.progress.tries[f"{verb} {vm.id}"] = self._tried(verb, vm) + 1
+        name = f"{verb} {vm.id}"
+        before = self.progress.tries.get(name, 0)
+        self.progress.tries[name], self.progress.asked[name] = before + 1, self.progress.calls
         try:
             job = await self._start(f"{verb}{_NOUN[vm.kind]}", vm.id, **how)
         except CloudStackError as error:
             self.progress.said[vm.id] = error.said
             if error.kind is not ErrorKind.REJECTED:
-                self.progress.tries[f"{verb} {vm.id}"] -= 1
+                self.progress.tries[name] = before
         else:
             self.progress.jobs[vm.id] = (verb, job)
 
@@ -223,10 +236,12 @@ class Release:
             self.progress.tries.clear()  # a person will look; then it is tried again
             said = "; ".join(f"{vm.name} is still {vm.state} there: {self.progress.said.get(vm.id, '')}" for vm in left)
             return EffectResult(done=False, said=said, progress=self.progress.written())
-        not_started = tuple(self._why_down(vm) for vm in vms if vm.state == STOPPED)
+        not_started = tuple(self._why_down(vm) for vm in vms if vm.state not in RUNS_OR_GONE)
         return EffectResult(done=True, said=self._how_far(vms), not_started=not_started)
 
     def _why_down(self, vm: CloudVm) -> str:
+        if vm.state != STOPPED:
+            return f"{vm.name} (still {vm.state})"
         if not self._restarts(vm):
             return f"{vm.name} (not HA-enabled)"
         why = self.progress.said.get(vm.id)

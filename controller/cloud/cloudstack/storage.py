@@ -1,7 +1,6 @@
 """CloudStack's storage pools and volumes as paths on a host: what a witness can look at, and what nobody can. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from controller.cloud.cloudstack.fields import Row, text
@@ -18,16 +17,8 @@ _RBD_MARKS = frozenset("/@")
 _HOST_SCOPE = "HOST"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Zoned:
-    """A cluster and the id of its zone."""
-
-    cluster: CloudCluster
-    zone_id: str
-
-
 def pools_from(
-    rows: Iterable[Row], clusters: Mapping[str, Zoned], hosts: Iterable[CloudHost], notes: Remarks
+    rows: Iterable[Row], clusters: Mapping[str, CloudCluster], hosts: Iterable[CloudHost], notes: Remarks
 ) -> dict[str, CloudPool]:
     """By id. ``clusters``: those of KVM hosts; a pool that none of them sees is left out."""
     at = {host.address: host for host in hosts if host.address}
@@ -55,7 +46,7 @@ def pools_from(
     return found
 
 
-def _seen_by(row: Row, scope: str, clusters: Mapping[str, Zoned]) -> tuple[str, ...]:
+def _seen_by(row: Row, scope: str, clusters: Mapping[str, CloudCluster]) -> tuple[str, ...]:
     cluster_id = text(row, "clusterid")
     if cluster_id:
         return (cluster_id,) if cluster_id in clusters else ()

@@ -19,6 +19,8 @@ class Clusters(Base):
     id: Mapped[str] = mapped_column(Line, primary_key=True)
     name: Mapped[str] = mapped_column(Line, unique=True)
     external_id: Mapped[str | None] = mapped_column(Line, unique=True)
+    zone: Mapped[str] = mapped_column(Line)
+    pod: Mapped[str] = mapped_column(Line)
 
 
 class Hosts(Base):

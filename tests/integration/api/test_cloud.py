@@ -14,6 +14,7 @@ async def test_before_the_first_reading_there_is_nothing(site: Api) -> None:
         "unmapped": [],
         "counts": {},
         "restarts_after_s": None,
+        "restarts_after_s_by_zone": {},
         "at": None,
         "read_at": None,
     }
@@ -28,6 +29,7 @@ async def test_the_last_reading_problems_first(site: Api) -> None:
         unmapped=("Disks of web cannot be checked.",),
         counts={"hosts": 3},
         restarts_after_s=150.0,
+        restarts_after_s_by_zone={"north": 150.0, "south": None},
         read_at=now - timedelta(minutes=1),
     )
     async with site.store.transaction() as tx:
@@ -40,6 +42,7 @@ async def test_the_last_reading_problems_first(site: Api) -> None:
         "unmapped": ["Disks of web cannot be checked."],
         "counts": {"hosts": 3},
         "restarts_after_s": 150.0,
+        "restarts_after_s_by_zone": {"north": 150.0, "south": None},
         "at": "2025-01-07T03:12:00Z",
         "read_at": "2025-01-07T03:11:00Z",
     }

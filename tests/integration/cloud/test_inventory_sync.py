@@ -129,7 +129,8 @@ async def test_an_empty_hostfence_gets_the_whole_site(store: Store) -> None:
     made = await host(store, "a")
     assert (made.external_id, made.address, len(made.agent_token) > 30) == ("cs-a", "a.example", True)
     assert result.report.problem == ""
-    assert result.report.counts == {"clusters": 2, "hosts": 3, "pools": 3, "vms": 3, "disks": 4}
+    everything = {"zones": 1, "pods": 1, "clusters": 2, "hosts": 3, "pools": 3, "vms": 3, "disks": 4}
+    assert result.report.counts == everything
 
 
 async def test_a_zone_wide_pool_is_a_pool_of_each_cluster(store: Store) -> None:
@@ -192,6 +193,20 @@ async def test_clusters_of_one_name_get_their_zone(store: Store) -> None:
         async with store.transaction() as tx:
             found = {c.external_id: c.name for c in await tx.clusters()}
         assert found == {None: "kvm", "cs-c1": "kvm (zurich)", "cs-c2": "kvm (berne)", "cs-c3": "kvm (berne, )"}
+
+
+async def test_where_a_cluster_stands_is_followed(store: Store) -> None:
+    await sync(store, a_site())
+    moved = (
+        CloudCluster(id="cs-c1", name="kvm", zone="zurich", pod="p1"),
+        CloudCluster(id="cs-c2", name="lab", zone="zurich", pod="p2"),
+    )
+    assert (await sync(store, a_site(clusters=moved))).written == 1
+    async with store.transaction() as tx:
+        assert [(c.name, c.zone, c.pod) for c in await tx.clusters()] == [
+            ("kvm", "zurich", "p1"),
+            ("lab", "zurich", "p2"),
+        ]
 
 
 async def test_a_renamed_cluster_stays_the_same(store: Store) -> None:
@@ -643,8 +658,10 @@ async def test_one_device_is_never_imported_for_two_hosts(store: Store) -> None:
 async def test_the_report_is_for_all_controllers_and_a_failure_keeps_what_was_known(store: Store) -> None:
     assert await read_report(store) is None
     inventory = a_site(unmapped=("Disks of x cannot be checked.",), warnings=("The key may not call y.",))
-    result = await sync(store, replace(inventory, restarts_after_s=150.0))
+    after = {"z": 150.0, "y": 90.0, "x": None}
+    result = await sync(store, replace(inventory, restarts_after_s=after))
     assert await read_report(store) == result.report
+    assert [result.report.restarts_after_in(zone) for zone in ("z", "x", "")] == [150.0, None, 90.0]
     CLOCK.advance(timedelta(seconds=30))
     failed = await note_problem(store, CLOCK, "listHosts: no answer")
     assert await read_report(store) == failed

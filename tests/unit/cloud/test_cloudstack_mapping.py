@@ -123,12 +123,7 @@ def machine(kind: VmKind = VmKind.USER, *disks: CloudDisk, **changes: Any) -> tu
 
 def test_a_cluster_has_its_zone_and_pod_for_people() -> None:
     found = clusters_from([CLUSTER], Remarks())[CLUSTER_ID]
-    assert (found.cluster.name, found.cluster.zone, found.cluster.pod, found.zone_id) == (
-        "kvm-a",
-        "zurich",
-        "pod1",
-        ZONE_ID,
-    )
+    assert (found.name, found.zone, found.pod, found.zone_id) == ("kvm-a", "zurich", "pod1", ZONE_ID)
 
 
 def test_clusters_and_hosts_of_other_hypervisors_are_left_out_and_it_is_said() -> None:

@@ -365,11 +365,20 @@ def test_disks() -> None:
 
 
 @pytest.mark.parametrize(
-    ("after", "stands"), [(None, Readiness.READY), (90.0, Readiness.READY), (60.0, Readiness.WARNING)]
+    ("after", "stands", "said"),
+    [
+        (None, Readiness.READY, "No cloud is known"),
+        (90.0, Readiness.READY, "s to spare."),
+        (60.0, Readiness.WARNING, "s to spare, 15 s to spare are wanted"),
+        (10.0, Readiness.WARNING, "s too late, 15 s to spare are wanted"),
+    ],
 )
-def test_the_race_with_the_clouds_own_restart(after: float | None, stands: Readiness) -> None:
+def test_the_race_with_the_clouds_own_restart(after: float | None, stands: Readiness, said: str) -> None:
     found = explained(restarts_after_s=after)
     assert gate(found, GateCode.CLOUD_RACE).readiness is stands
+    assert said in gate(found, GateCode.CLOUD_RACE).text
+    if after is not None:
+        assert f"{abs(found.timeline.margin_s or 0):.0f} s" in gate(found, GateCode.CLOUD_RACE).text
     assert found.readiness is Readiness.READY, "it is told, and stops nothing"
 
 

@@ -1,0 +1,24 @@
+"""Where a cluster stands: the names of its zone and pod, as the cloud has them.
+
+Revision: 20261130_21_cluster_place, after 20261124_10_cloud_report. Never edited once landed.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "20261130_21_cluster_place"
+down_revision = "20261124_10_cloud_report"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # A migration that waits for a lock stops everybody behind it: give up instead, and try again later.
+    op.execute("SET LOCAL lock_timeout = '5s'")
+    for name in ("zone", "pod"):
+        op.add_column("clusters", sa.Column(name, sa.Text(), nullable=False, server_default=""))
+        op.alter_column("clusters", name, server_default=None)
+
+
+def downgrade() -> None:
+    raise NotImplementedError("restore a backup: a fencing service's history is not thrown away")
