@@ -27,7 +27,7 @@ class EffectResult:
     not_started: tuple[str, ...] = ()
     """Names of VMs that did not start elsewhere (release)."""
     pending: bool = False
-    """Nothing failed, but it takes longer: call again with ``progress`` (release)."""
+    """Nothing failed, but there is more to do: call again, with ``progress`` (release) or ``earlier`` (quarantine)."""
     progress: dict[str, Any] = field(default_factory=dict)
     """The adapter's own notes, as JSON."""
     begun: tuple[str, ...] = ()
@@ -45,8 +45,13 @@ class Cloud(Protocol):
         """The cloud's opinion of the host."""
         ...
 
-    async def quarantine(self, host: Host) -> EffectResult:
-        """Keep the host out of scheduling, and the cloud's own restart from racing."""
+    async def quarantine(self, host: Host, earlier: str) -> EffectResult:
+        """Keep the host out of scheduling, and the cloud's own restart from racing.
+
+        ``earlier``: what the call before has found; "" at the first. That one may only say what it is about to replace
+        (``pending``, ``earlier``) and is called again at once: it is stored in between, so that whoever crashes
+        afterwards, or never hears the answer, restores it all the same.
+        """
         ...
 
     async def unquarantine(self, host: Host, earlier: str) -> EffectResult:

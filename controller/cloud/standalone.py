@@ -75,8 +75,9 @@ class Standalone:
         del host
         return CloudSays.NONE
 
-    async def quarantine(self, host: Host) -> EffectResult:
-        """See :class:`controller.cloud.base.Cloud`."""
+    async def quarantine(self, host: Host, earlier: str) -> EffectResult:
+        """See :class:`controller.cloud.base.Cloud`. Done in one go: what it replaces only the hook can tell."""
+        del earlier
         return await self._do("quarantine", host, ())
 
     async def unquarantine(self, host: Host, earlier: str) -> EffectResult:

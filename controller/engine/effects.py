@@ -61,7 +61,14 @@ async def do_due(world: World) -> int:
 
 
 async def _try(world: World, job: _Job) -> None:
-    await _keep(world, job, await _do(world, job))
+    result = await _do(world, job)
+    if result is not None and result.pending:
+        # What it is about to replace, stored before it is replaced: see Cloud.quarantine.
+        job = replace(job, effect=replace(job.effect, earlier=result.earlier))
+        async with world.store.transaction() as tx:
+            await tx.save_effect(job.effect)
+        result = await _do(world, job)
+    await _keep(world, job, result)
 
 
 async def _claim(world: World) -> list[_Job]:
@@ -108,7 +115,7 @@ async def _do(world: World, job: _Job) -> EffectResult | None:
         return None
     match job.effect.kind:
         case EffectKind.QUARANTINE:
-            return await world.cloud.quarantine(host)
+            return await world.cloud.quarantine(host, job.effect.earlier)
         case EffectKind.UNQUARANTINE:
             return await world.cloud.unquarantine(host, await _earlier(world, host))
         case EffectKind.BLINK | EffectKind.BLINK_OFF | EffectKind.POWER_ON:
@@ -180,14 +187,14 @@ async def _still_wanted(tx: Tx, effect: Effect) -> bool:
 
 
 async def _earlier(world: World, host: Host) -> str:
-    """What the newest quarantine of this host replaced."""
+    """What the newest quarantine of this host replaced, or may have: the answer of one that failed may be lost."""
     async with world.store.transaction() as tx:
-        done = [
+        some = [
             e
             for e in await tx.effects_of(host_id=host.id)
-            if e.kind is EffectKind.QUARANTINE and e.status is EffectStatus.DONE
+            if e.kind is EffectKind.QUARANTINE and (e.status is EffectStatus.DONE or e.earlier)
         ]
-    return done[-1].earlier if done else ""
+    return some[-1].earlier if some else ""
 
 
 async def _keep(world: World, job: _Job, result: EffectResult | None) -> None:

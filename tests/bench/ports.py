@@ -103,8 +103,8 @@ class StandInCloud:
         del host
         return CloudSays.NONE
 
-    async def quarantine(self, host: Host) -> EffectResult:
-        del host
+    async def quarantine(self, host: Host, earlier: str) -> EffectResult:
+        del host, earlier
         return EffectResult(done=True)
 
     async def unquarantine(self, host: Host, earlier: str) -> EffectResult:

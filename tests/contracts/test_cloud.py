@@ -36,7 +36,8 @@ class Rig:
     async def do(self, effect: str) -> EffectResult:
         match effect:
             case "quarantine":
-                return await self.cloud.quarantine(self.host)
+                first = await self.cloud.quarantine(self.host, "")
+                return await self.cloud.quarantine(self.host, first.earlier) if first.pending else first
             case "unquarantine":
                 return await self.cloud.unquarantine(self.host, "Enabled")
             case _:

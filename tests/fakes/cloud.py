@@ -31,6 +31,9 @@ class FakeCloud:
     calls: list[tuple[str, str]] = field(default_factory=list)
     """(effect name, host id), in order."""
     earlier_given: list[str] = field(default_factory=list)
+    """To undo quarantines."""
+    found_given: list[str] = field(default_factory=list)
+    """To quarantines."""
     released: list[tuple[str, ...]] = field(default_factory=list)
     progress_given: list[dict[str, Any]] = field(default_factory=list)
     hosts: CloudHosts = field(default_factory=lambda: CloudHosts(known=True))
@@ -51,7 +54,8 @@ class FakeCloud:
         del host
         return self.opinion
 
-    async def quarantine(self, host: Host) -> EffectResult:
+    async def quarantine(self, host: Host, earlier: str) -> EffectResult:
+        self.found_given.append(earlier)
         return self._do("quarantine", host)
 
     async def unquarantine(self, host: Host, earlier: str) -> EffectResult:

@@ -4,6 +4,7 @@ from tests.mutants.mutation import Change, Mutation, Tests
 
 ADAPTER = "controller/cloud/cloudstack/adapter.py"
 CLOUD_WATCH = "controller/engine/cloud_watch.py"
+EFFECTS = "controller/engine/effects.py"
 LOOK = "controller/services/look.py"
 PLACEMENT = "controller/cloud/cloudstack/placement.py"
 POLLS = "controller/cloud/cloudstack/polls.py"
@@ -78,8 +79,8 @@ MUTATIONS = (
         "a-lost-answer-loses-what-was-before",
         8,
         "a host that was disabled by a call whose answer was lost is never enabled again",
-        (Change(ADAPTER, "ours = host.id in self._was_enabled", "ours = False"),),
-        _ADAPTER_TESTS,
+        (Change(EFFECTS, "job = replace(job, effect=replace(job.effect, earlier=result.earlier))", "pass"),),
+        Tests(("tests/scenarios/test_beside_incidents.py",)),
     ),
     Mutation(
         "the-clouds-own-agent-is-the-host",

@@ -92,6 +92,35 @@ async def test_undoing_gives_back_what_was_there_before() -> None:
     assert house.cloud.earlier_given == ["Disabled"]
 
 
+async def test_what_a_quarantine_replaces_is_stored_before_it_is_replaced() -> None:
+    """Its answer is lost, or its controller dies: whoever undoes it knows all the same."""
+    house = await a_house()
+    incident = await house.dead()
+    about_to = EffectResult(done=False, pending=True, earlier="Enabled")
+    house.cloud.answer("quarantine", about_to, FAILED)
+    await house.add_effect(incident_id=incident.id)
+    await house.change(incident, quarantined=True)
+    await effects.do_due(house.world)
+    (effect,) = await house.effects()
+    assert house.cloud.found_given == ["", "Enabled"]
+    assert (effect.status, effect.earlier) == (EffectStatus.INTENDED, "Enabled")
+    await house.operator.cancel(incident.id, reason="", actor="ada")
+    for _ in range(80):
+        house.advance(10)
+        await effects.do_due(house.world)
+    assert house.cloud.earlier_given == ["Enabled"]
+
+
+async def test_a_quarantine_that_is_always_about_to_begin_is_a_failure() -> None:
+    house = await a_house()
+    incident = await house.dead()
+    house.cloud.answer("quarantine", *[EffectResult(done=False, pending=True, said="about to")] * 2)
+    await house.add_effect(incident_id=incident.id)
+    await effects.do_due(house.world)
+    assert house.cloud.did("quarantine") == 2
+    assert await house.told() == ["quarantine_failed"]
+
+
 async def test_no_power_is_given_through_a_device_that_was_changed_meanwhile() -> None:
     """Its new address was never seen to say on while the host lived: it may be another machine's."""
     house = await fenced(action="reboot")

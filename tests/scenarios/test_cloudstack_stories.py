@@ -290,6 +290,20 @@ async def test_quarantine_is_undone_where_nothing_came_of_it() -> None:
     assert [e.said for e in await cloud.effects(EffectKind.UNQUARANTINE)] == ["enabled"]
 
 
+async def test_a_quarantine_whose_answer_was_lost_is_undone_all_the_same() -> None:
+    cloud = await ready(await a_site())
+    cloud.double.trouble.cut("updateHost", does=True)
+    cloud.die("kvm1")
+    await cloud.until("kvm1", State.CHECKING)
+    while cloud.double.count("updateHost") == 0:
+        await cloud.run(1)
+    assert cloud.site.host("kvm1").resource_state is Resource.DISABLED
+    cloud.back("kvm1")
+    await cloud.until("kvm1", State.RECOVERED)
+    await cloud.run(60)
+    assert cloud.site.host("kvm1").resource_state is Resource.ENABLED
+
+
 async def test_missing_rights_are_named_at_the_start_and_once() -> None:
     cloud = await a_site()
     key = cloud.double.api.keys[cloud.double.key]

@@ -61,7 +61,8 @@ class SimCloud:
         silent = self._universe.now() - cloud.pinged_at[host.id]
         return CloudSays.UP if silent < cloud.notices_after_s else CloudSays.NOT_UP
 
-    async def quarantine(self, host: Host) -> EffectResult:
+    async def quarantine(self, host: Host, earlier: str) -> EffectResult:
+        del earlier
         return await self._effect(EffectKind.QUARANTINE, host)
 
     async def unquarantine(self, host: Host, earlier: str) -> EffectResult:

@@ -79,8 +79,6 @@ class CloudStack:
         self._fitness = Fitness(client, boottime=boottime)
         self._polls = Polls()
         self._table = _Table({}, float("-inf"))
-        self._was_enabled: set[str] = set()
-        """Hosts that this process found enabled before it disabled them: an answer that got lost changes nothing."""
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -185,16 +183,16 @@ class CloudStack:
 
     # -- effects
 
-    async def quarantine(self, host: Host) -> EffectResult:
+    async def quarantine(self, host: Host, earlier: str) -> EffectResult:
         """Disabled: then CloudStack neither uses the host nor restarts its machines by itself when it is lost."""
         try:
             there = await self._one(host)
             if there.resource_state == DISABLED:
-                ours = host.id in self._was_enabled
-                return EffectResult(done=True, said="it is disabled already", earlier=ENABLED if ours else "")
+                return EffectResult(done=True, said="it is disabled already", earlier=earlier)
             if there.resource_state != ENABLED:
                 return EffectResult(done=True, said=f"left as it is: {there.resource_state}")
-            self._was_enabled.add(host.id)
+            if earlier != ENABLED:
+                return EffectResult(done=False, pending=True, said="about to disable it", earlier=ENABLED)
             await self._client.call("updateHost", id=there.id, allocationstate="Disable")
         except CloudStackError as error:
             return EffectResult(done=False, said=str(error))
@@ -210,7 +208,6 @@ class CloudStack:
                 await self._client.call("updateHost", id=there.id, allocationstate="Enable")
         except CloudStackError as error:
             return EffectResult(done=False, said=str(error))
-        self._was_enabled.discard(host.id)
         if earlier == ENABLED and there.resource_state in {DISABLED, ENABLED}:
             return EffectResult(done=True, said="enabled")
         return EffectResult(done=True, said=f"left as it was: {there.resource_state}")

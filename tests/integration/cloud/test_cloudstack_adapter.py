@@ -202,13 +202,13 @@ async def test_quarantine_keeps_cloudstack_from_starting_the_machines_by_itself(
 
 async def test_what_was_found_enabled_is_enabled_again_and_nothing_else_is() -> None:
     cloud = a_cloud()
-    done = await cloud.adapter.quarantine(cloud.host())
+    done = await cloud.quarantine()
     assert (done.done, done.earlier) == (True, "Enabled")
     assert (await cloud.adapter.unquarantine(cloud.host(), done.earlier)).done
     assert their(cloud).resource_state is Resource.ENABLED
 
     cloud.site.enable("kvm2", "Disabled")
-    done = await cloud.adapter.quarantine(cloud.host("kvm2"))
+    done = await cloud.quarantine("kvm2")
     assert (done.done, done.earlier) == (True, "")
     assert (await cloud.adapter.unquarantine(cloud.host("kvm2"), done.earlier)).done
     assert their(cloud, "kvm2").resource_state is Resource.DISABLED
@@ -216,16 +216,20 @@ async def test_what_was_found_enabled_is_enabled_again_and_nothing_else_is() -> 
 
 async def test_an_answer_that_was_lost_leaves_what_is_to_be_restored() -> None:
     cloud = a_cloud()
+    first = await cloud.adapter.quarantine(cloud.host(), "")
+    assert (first.done, first.pending, first.earlier) == (False, True, "Enabled")
+    assert their(cloud).resource_state is Resource.ENABLED, "it is stored first what there was"
     cloud.double.trouble.cut("updateHost", does=True)
-    assert not (await cloud.adapter.quarantine(cloud.host())).done
-    again = await cloud.adapter.quarantine(cloud.host())
+    assert not (await cloud.adapter.quarantine(cloud.host(), first.earlier)).done
+    assert their(cloud).resource_state is Resource.DISABLED
+    again = await cloud.adapter.quarantine(cloud.host(), first.earlier)
     assert (again.done, again.earlier) == (True, "Enabled")
 
 
 async def test_a_host_in_maintenance_is_left_as_it_is() -> None:
     cloud = a_cloud()
     cloud.site.enable("kvm1", "Maintenance")
-    done = await cloud.adapter.quarantine(cloud.host())
+    done = await cloud.quarantine()
     assert (done.done, done.earlier) == (True, "")
     assert their(cloud).resource_state is Resource.MAINTENANCE
 

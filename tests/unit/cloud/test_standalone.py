@@ -58,7 +58,7 @@ def no_descriptor_stays() -> Iterator[None]:
 
 async def test_without_a_hook_there_is_nothing_to_do_and_it_is_done(make: Make) -> None:
     cloud = make()
-    assert (await cloud.quarantine(HOST)).done
+    assert (await cloud.quarantine(HOST, "")).done
     assert (await cloud.unquarantine(HOST, "")).done
     assert (await cloud.release(HOST, machines("vm"), {})).done
     assert await cloud.says(HOST) is CloudSays.NONE
@@ -144,7 +144,7 @@ async def test_a_child_left_behind_holds_nothing_up(make: Make, tmp_path: Path) 
     pids = tmp_path / "pids"
     cloud = make(f'sleep 60 & echo $! > {pids}; echo \'{{"earlier": "Enabled"}}\'', longest_s=30)
     began = time.monotonic()
-    result = await cloud.quarantine(HOST)
+    result = await cloud.quarantine(HOST, "")
     assert (result.done, result.earlier) == (True, "Enabled")
     assert time.monotonic() - began < 5
     eventually(lambda: not is_alive(int(pids.read_text())), within_s=2)
@@ -155,7 +155,7 @@ async def test_a_child_in_a_session_of_its_own_holds_nothing_up_either(make: Mak
     pid = tmp_path / "pid"
     cloud = make(f"setsid sleep 60 & echo $! > {pid}; sleep 0.2; exit 0", longest_s=30)
     began = time.monotonic()
-    assert (await cloud.quarantine(HOST)).done
+    assert (await cloud.quarantine(HOST, "")).done
     assert time.monotonic() - began < 5
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(pid.read_text()), 9)
