@@ -50,6 +50,10 @@ class Hooks:
     commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
     webhook: str = ""
 
+    def has(self, effect: str) -> bool:
+        """True where anything is run or called for it."""
+        return bool(self.webhook or self.commands.get(effect))
+
 
 class Standalone:
     """Implements :class:`controller.cloud.base.Cloud`."""
@@ -85,8 +89,12 @@ class Standalone:
         return await self._do("unquarantine", host, (), earlier=earlier)
 
     async def release(self, host: Host, machines: tuple[Machine, ...], progress: dict[str, Any]) -> EffectResult:
-        """See :class:`controller.cloud.base.Cloud`. Done in one go: never ``pending``."""
-        del progress
+        """See :class:`controller.cloud.base.Cloud`. The first call only says which machines the hook may start."""
+        if machines and not progress and self._hooks.has("release"):
+            begun = tuple(machine.id for machine in machines)
+            return EffectResult(
+                done=False, pending=True, said="about to call the hook", progress={"said": True}, begun=begun
+            )
         return await self._do("release", host, tuple(machine.name for machine in machines))
 
     async def poll(self) -> CloudHosts:

@@ -24,7 +24,10 @@ EFFECTS = ("quarantine", "unquarantine", "release")
 
 @dataclass(slots=True)
 class Rig:
-    """``break_down`` makes everything the adapter talks to fail; ``mend`` ends that."""
+    """``break_down`` makes everything the adapter talks to fail; ``mend`` ends that.
+
+    ``touched``: something was changed, in the cloud or by a hook. The fake has nothing that could be.
+    """
 
     cloud: Cloud
     break_down: Callable[[], None]
@@ -32,6 +35,7 @@ class Rig:
     host: Host = HOST
     machine: Machine = MACHINE
     wait: Callable[[], None] = lambda: None
+    touched: Callable[[], bool] = lambda: False
 
     async def do(self, effect: str) -> EffectResult:
         match effect:
@@ -70,14 +74,14 @@ def fake() -> Rig:
 
 
 def standalone(folder: Path) -> Rig:
-    broken = folder / "broken"
-    command = ("/bin/sh", "-c", f'test ! -e "{broken}"')
+    broken, touched = folder / "broken", folder / "touched"
+    command = ("/bin/sh", "-c", f'touch "{touched}"; test ! -e "{broken}"')
 
     async def inventory(host: Host) -> tuple[list[Vm], list[Pool]] | None:
         return None if broken.exists() else ([a.vm(host_id=host.id, disks=(a.disk(),))], [a.pool()])
 
     cloud = Standalone(inventory, Hooks(commands=dict.fromkeys(EFFECTS, command)))
-    return Rig(cloud, broken.touch, broken.unlink)
+    return Rig(cloud, broken.touch, broken.unlink, touched=touched.exists)
 
 
 def cloudstack(profile: str) -> Rig:
@@ -97,6 +101,7 @@ def cloudstack(profile: str) -> Rig:
         host,
         cloud.machines()[0],
         lambda: cloud.pass_time(2, every=1.0),
+        lambda: not all(asked.command.startswith(("list", "query")) for asked in cloud.double.requests),
     )
 
 
@@ -148,6 +153,35 @@ async def test_an_effect_that_fails_says_so_and_may_be_tried_again(rig: Rig, eff
     assert failed.said
     rig.mend()
     assert (await rig.do(effect)).done
+
+
+async def test_a_machine_is_named_before_it_may_start_elsewhere(rig: Rig) -> None:
+    """Its first write there must not be taken for life of the old host by who crashed in between."""
+    first = await rig.cloud.release(rig.host, (rig.machine,), {})
+    assert first.done is not first.pending
+    assert not rig.touched(), "something was done before it was said of whom"
+    if first.pending:
+        assert rig.machine.id in first.begun
+        assert first.progress, "or the next call would be a first one again"
+
+
+async def test_what_a_quarantine_replaces_is_told_with_its_end_or_before_it_begins(rig: Rig) -> None:
+    first = await rig.cloud.quarantine(rig.host, "")
+    assert first.done is not first.pending
+    if first.pending:
+        assert first.earlier
+        assert not rig.touched()
+        assert (await rig.cloud.quarantine(rig.host, first.earlier)).earlier == first.earlier
+
+
+async def test_a_release_of_nothing_is_done(rig: Rig) -> None:
+    """The host had no machine, or somebody has moved them all."""
+    result = EffectResult(done=False, pending=True)
+    for _ in range(15):
+        if result.pending:
+            result = await rig.cloud.release(rig.host, (), result.progress)
+            rig.wait()
+    assert result.done
 
 
 async def test_a_poll_and_the_inventory_say_what_they_could_not_have(rig: Rig) -> None:

@@ -23,6 +23,9 @@ from tests.fixtures.evidence import machines
 
 HOST = a.host(external_id="uuid-of-h1")
 LONGEST = 1.0
+SAID = {"said": True}
+"""What a release's first call leaves: the machines have been named."""
+
 Make = Callable[..., Standalone]
 
 
@@ -64,10 +67,24 @@ async def test_without_a_hook_there_is_nothing_to_do_and_it_is_done(make: Make) 
     assert await cloud.says(HOST) is CloudSays.NONE
 
 
+@pytest.mark.parametrize("how", ["command", "webhook"])
+async def test_which_machines_a_hook_may_start_is_said_before_it_is_called(
+    make: Make, tmp_path: Path, how: str
+) -> None:
+    """A hook that fails after it has started one: what that one writes is no life of the old host."""
+    told = tmp_path / "told"
+    cloud = make(f"touch {told}") if how == "command" else make(webhook=f"http://127.0.0.1:{free_port()}/")
+    first = await cloud.release(HOST, machines("db", "web"), {})
+    assert (first.done, first.pending, first.begun) == (False, True, ("db", "web"))
+    assert not told.exists()
+    second = await cloud.release(HOST, machines("db", "web"), first.progress)
+    assert (second.done, told.exists()) == ((True, True) if how == "command" else (False, False))
+
+
 async def test_a_command_is_told_everything_and_answers_in_json(make: Make, tmp_path: Path) -> None:
     told = tmp_path / "told"
     cloud = make(f'cat > {told}; echo warning >&2; echo \'{{"not_started": ["db"], "earlier": "Enabled"}}\'')
-    result = await cloud.release(HOST, machines("db", "web"), {})
+    result = await cloud.release(HOST, machines("db", "web"), SAID)
     assert (result.done, result.not_started, result.earlier) == (True, ("db",), "Enabled")
     assert json.loads(told.read_text()) == {
         "effect": "release",
@@ -83,18 +100,18 @@ async def test_a_command_is_told_everything_and_answers_in_json(make: Make, tmp_
 async def test_ten_thousand_machines_can_be_told(make: Make, tmp_path: Path) -> None:
     vms = machines(*(f"machine-{number:05}" for number in range(10_000)))
     told = tmp_path / "told"
-    assert (await make(f"cat > {told}").release(HOST, vms, {})).done
+    assert (await make(f"cat > {told}").release(HOST, vms, SAID)).done
     assert json.loads(told.read_text())["vms"] == [vm.name for vm in vms]
 
 
 async def test_a_command_that_reads_nothing_is_no_failure(make: Make) -> None:
     vms = machines(*(f"machine-{number:05}" for number in range(10_000)))
-    assert (await make("exit 0").release(HOST, vms, {})).done
+    assert (await make("exit 0").release(HOST, vms, SAID)).done
 
 
 @pytest.mark.parametrize("printed", ["", "not json", "[1]", '{"not_started": "db"}', '{"not_started": null}'])
 async def test_words_that_are_no_answer_are_only_words(make: Make, printed: str) -> None:
-    result = await make(f"printf '%s' '{printed}'").release(HOST, machines("db"), {})
+    result = await make(f"printf '%s' '{printed}'").release(HOST, machines("db"), SAID)
     assert (result.done, result.not_started, result.earlier) == (True, (), "")
 
 
@@ -193,7 +210,7 @@ def test_a_release_fits_into_its_step() -> None:
 async def test_a_webhook_is_told_the_same(make: Make) -> None:
     heard: list[dict[str, Any]] = []
     async with a_webhook("200 OK", heard=heard) as url:
-        assert (await make(webhook=url).release(HOST, machines("db"), {})).done
+        assert (await make(webhook=url).release(HOST, machines("db"), SAID)).done
     (told,) = heard
     assert (told["effect"], told["host"], told["vms"]) == ("release", "host h1", ["db"])
 
