@@ -1,11 +1,11 @@
-"""Commands that only look: status, hosts, explain, readiness, audit."""
+"""Commands that only look: status, hosts, explain, readiness, cloud, audit."""
 
 import json
 from typing import Annotated, Any
 
 import typer
 
-from controller.cli import show_incidents, show_inventory, show_notifications, show_readiness, tables
+from controller.cli import show_cloud, show_incidents, show_inventory, show_notifications, show_readiness, tables
 from controller.cli.client import Answer, ref
 from controller.cli.errors import Exit
 from controller.cli.places import ClusterOption, complete_cluster, complete_host
@@ -54,6 +54,8 @@ def _show_status(given: Session, parts: dict[str, Any]) -> None:
     cloud = parts["cloud"]
     if cloud["problem"]:
         out.print(tables.titled("The cloud could not be read", plain(cloud["problem"])))
+    if warnings := len(cloud["warnings"]):
+        out.print(plain(f"The cloud has {warnings} things to see to: hostfence cloud\n"))
     if lost := show_notifications.lost(parts["channels"]):
         out.print(tables.titled("Notifications that NOBODY GOT", lost))
     out.print(tables.titled("Could hosts be fenced if they died now?", show_readiness.clusters(parts["readiness"])))
@@ -136,6 +138,16 @@ def readiness(
         raise typer.Exit(Exit.NOT_READY)
 
 
+def cloud(context: typer.Context, *, as_json: Json = False) -> None:
+    """What was read of the cloud?
+
+    What the key may not do, what cannot be checked and why, what is missing.
+    """
+    given = session(context)
+    found = given.api.get("/cloud")
+    given.answer(found, lambda data: show_cloud.report(data, now=given.now), as_json=as_json)
+
+
 def audit(
     context: typer.Context,
     *,
@@ -163,5 +175,5 @@ def _clusters(given: Session) -> dict[str, str]:
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands."""
-    for command in (status, hosts, explain, readiness, audit, whoami):
+    for command in (status, hosts, explain, readiness, cloud, audit, whoami):
         app.command()(command)

@@ -22,6 +22,7 @@ from tests.integration.cli.conftest import Cli, Site
         (("notifications", "--status", "dead", "--channel", "x"), "/deliveries?status=dead&channel=x&limit=20"),
         (("mode",), "/mode"),
         (("mode", "--host", "{host}"), "/hosts/{host}/mode"),
+        (("cloud",), "/cloud"),
         (("whoami",), "/whoami"),
         (("settings", "get"), "/settings/effective"),
         (("settings", "get", "--written", "--cluster", "{cluster}"), "/clusters/{cluster}/settings"),
@@ -53,6 +54,10 @@ def test_status_says_first_what_needs_somebody(site: Site, cli: Cli) -> None:
     assert "storage work" in shown
     assert "Mode observe everywhere" in shown
     assert all(len(line) <= 80 for line in shown.splitlines())
+
+
+def test_where_no_cloud_was_read_that_is_said(cli: Cli) -> None:
+    assert "No cloud has been read" in cli.done("cloud")
 
 
 def test_a_host_with_its_health_and_machines(site: Site, cli: Cli) -> None:

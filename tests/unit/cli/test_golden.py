@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from controller.api.schemas import control, incidents, inventory, notifications, readiness, records
-from controller.cli import show_incidents, show_inventory, show_notifications, show_readiness
+from controller.api.schemas import cloud, control, incidents, inventory, notifications, readiness, records
+from controller.cli import show_cloud, show_incidents, show_inventory, show_notifications, show_readiness
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = datetime(2026, 3, 1, 3, 12, 40, tzinfo=UTC)
@@ -372,6 +372,26 @@ def an_audit() -> dict[str, Any]:
     return made
 
 
+def a_cloud() -> dict[str, Any]:
+    made = {
+        "problem": "",
+        "warnings": [
+            "The API key may not call listCapabilities (starting, optional): without it no version is shown."
+        ],
+        "unmapped": [
+            "Disks on local storage (kvm-07-local) cannot be checked: no other host can see them.",
+            "The password for the BMC of kvm-02 is not set.",
+        ],
+        "counts": {"zones": 2, "pods": 2, "clusters": 3, "hosts": 24, "pools": 4, "vms": 310, "disks": 402},
+        "restarts_after_s": 90.0,
+        "restarts_after_s_by_zone": {"zurich": 90.0, "berne": None},
+        "at": "2026-03-01T03:12:10Z",
+        "read_at": "2026-03-01T03:12:10Z",
+    }
+    cloud.CloudOut.model_validate(made)
+    return made
+
+
 EVENTS: list[tuple[str, str, dict[str, Any]]] = [
     ("2026-03-01T03:02:10Z", "own watch: silent for 30 s", {"from_state": "", "to_state": "suspect"}),
     ("2026-03-01T03:02:20Z", "", {"from_state": "suspect"}),
@@ -403,6 +423,11 @@ def pages() -> dict[str, RenderableType]:
         "channels": show_notifications.channels(CHANNELS, now=NOW),
         "deliveries": show_notifications.deliveries([{**one, "notification": BRIEF} for one in DELIVERIES], now=NOW),
         "notification": show_notifications.notification(a_notification(), now=NOW),
+        "cloud": show_cloud.report(a_cloud(), now=NOW),
+        "cloud-unread": show_cloud.report(
+            {**a_cloud(), "problem": "listHosts: no whole answer by the deadline", "read_at": None},
+            now=NOW,
+        ),
         "audit": show_inventory.audit(an_audit(), NAMES, now=NOW),
         "settings": show_inventory.settings(
             {
