@@ -62,7 +62,7 @@ def _read_from_cloudstack(world: World, api: Api, tell: Teller) -> None:
     assert report is not None  # noqa: S101 - wait_for gives what is true
     if report["problem"]:
         raise MissedError(f"hostfence could not take over CloudStack's inventory: {report['problem']}")
-    found = ", ".join(f"{what} {report['counts'][what]}" for what in ("clusters", "hosts", "pools", "vms", "disks"))
+    found = ", ".join(f"{what} {count}" for what, count in report["counts"].items())
     tell.say(f"hostfence has read CloudStack's inventory, BMC addresses too ({found}); its report says:")
     for sentence in (*report["warnings"], *report["unmapped"]):
         tell.more(sentence)
