@@ -1,13 +1,13 @@
 """Where a cluster stands: the names of its zone and pod, as the cloud has them.
 
-Revision: 20261130_21_cluster_place, after 20261124_10_cloud_report. Never edited once landed.
+Revision: 20261130_21_cluster_place, after 20261130_12_digests. Never edited once landed.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_21_cluster_place"
-down_revision = "20261124_10_cloud_report"
+down_revision = "20261130_12_digests"
 branch_labels = None
 depends_on = None
 

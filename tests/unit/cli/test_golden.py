@@ -375,9 +375,7 @@ def an_audit() -> dict[str, Any]:
 def a_cloud() -> dict[str, Any]:
     made = {
         "problem": "",
-        "warnings": [
-            "The API key may not call listCapabilities (starting, optional): without it no version is shown."
-        ],
+        "warnings": ["The API key may not call listCapabilities (starting, optional): without it no version is shown."],
         "unmapped": [
             "Disks on local storage (kvm-07-local) cannot be checked: no other host can see them.",
             "The password for the BMC of kvm-02 is not set.",
