@@ -16,8 +16,9 @@ def upgrade() -> None:
     # A migration that waits for a lock stops everybody behind it: give up instead, and try again later.
     op.execute("SET LOCAL lock_timeout = '5s'")
     for name in ("zone", "pod"):
-        op.add_column("clusters", sa.Column(name, sa.Text(), nullable=False, server_default=""))
-        op.alter_column("clusters", name, server_default=None)
+        op.add_column("clusters", sa.Column(name, sa.Text(), nullable=True))
+        op.execute(sa.text(f"UPDATE clusters SET {name} = ''"))  # noqa: S608 - one of two names
+        op.alter_column("clusters", name, nullable=False)
 
 
 def downgrade() -> None:
