@@ -7,9 +7,11 @@ from typing import TypedDict
 from controller.db.store import Clock, Store, Tx
 from controller.domain.addresses import canonical_address
 from controller.domain.model import Health, Host
+from controller.domain.policy import Policy
 from controller.services.changes import changing, checked_name, new_id, record
 from controller.services.errors import BadInput, Refused
 from controller.services.lookup import cluster_by_ref, host_by_ref
+from controller.services.policies import Policies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,12 @@ async def host_with_health(store: Store, ref: str) -> tuple[Host, Health]:
     async with store.transaction() as tx:
         host = await host_by_ref(tx, ref)
         return host, await tx.health(host.id)
+
+
+async def policy_of_host(store: Store, host: Host) -> Policy:
+    """What holds for the host."""
+    async with store.transaction() as tx:
+        return Policies(await tx.setting_rows(), (), await tx.hosts(cluster_id=host.cluster_id)).of_host(host)
 
 
 async def create_host(store: Store, clock: Clock, new: NewHost, *, actor: str) -> Host:

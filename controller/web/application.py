@@ -13,7 +13,19 @@ from controller.web.face import EMBEDDED, OWN
 from controller.web.foresight import Foresight
 from controller.web.headers import PageHeaders
 from controller.web.live import Live
-from controller.web.pages import account, go, hosts, incidents, live, overview, pauses, power_test, settings, sign_in
+from controller.web.pages import (
+    account,
+    go,
+    hosts,
+    incidents,
+    live,
+    overview,
+    pauses,
+    power,
+    power_test,
+    settings,
+    sign_in,
+)
 
 
 def add_web(app: FastAPI, deps: WebDeps) -> FastAPI:
@@ -55,6 +67,6 @@ def make_web(deps: WebDeps) -> FastAPI:
     pages.state.foresight = Foresight(deps.explainer, deps.clock)
     pages.state.sign_in_limits = sign_in.limits(deps)
     errors.add_error_pages(pages)
-    for module in (assets, sign_in, account, overview, incidents, settings, power_test, hosts, pauses, go, live):
+    for module in (assets, sign_in, account, overview, incidents, settings, power_test, power, hosts, pauses, go, live):
         pages.include_router(module.router)
     return pages
