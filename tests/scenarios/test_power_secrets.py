@@ -7,6 +7,7 @@ then everything that can be read is read, by an admin.
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -85,12 +86,14 @@ async def asked_over_http(house: House) -> AsyncIterator[httpx.AsyncClient]:
 async def everything(client: httpx.AsyncClient, house: House) -> dict[str, str]:
     """Every GET that the interface describes, with the names of this house, and what it answered."""
     incident = await house.incident()
+    notices = await house.notices()
     names = {"host": "h1", "cluster": "c1", "incident_id": incident.id, "pool": "p1"}
+    names["notification_id"] = notices[0].id if notices else "none"
     described = (await client.get("/api/v1/openapi.json")).json()
     answers = {}
     for path, methods in described["paths"].items():
         if "get" in methods:
-            answer = await client.get(path.format_map({**names, "pause_id": "x", "token_id": "x"}))
+            answer = await client.get(re.sub(r"{(\w+)}", lambda one: names.get(one[1], "x"), path))
             answers[path] = f"{answer.status_code} {answer.text}"
     return answers
 
