@@ -26,7 +26,7 @@ from controller.db.store_outbox import OutboxTx
 from controller.db.store_pages import PagesTx
 from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
-from controller.domain.incident import Incident, IncidentBrief
+from controller.domain.incident import Incident, IncidentBrief, State
 from controller.domain.model import (
     ApiToken,
     Attempt,
@@ -41,6 +41,7 @@ from controller.domain.model import (
     Pause,
     Pool,
     RoundRecord,
+    RoundRun,
     SettingRow,
     Vm,
 )
@@ -148,6 +149,7 @@ class Tx(OutboxTx, PagesTx, Protocol):
         host_id: str | None = None,
         cluster_id: str | None = None,
         opened_before: datetime | None = None,
+        states: Collection[State] | None = None,
         limit: int = 50,
     ) -> list[Incident]:
         """Newest first, for people."""
@@ -167,6 +169,14 @@ class Tx(OutboxTx, PagesTx, Protocol):
 
     async def rounds(self, incident_id: str, *, limit: int = 200) -> list[RoundRecord]:
         """The newest ``limit`` rounds, oldest first."""
+        ...
+
+    async def round_runs(self, incident_id: str) -> list[RoundRun]:
+        """All rounds, oldest first, those in a row that say the same as one."""
+        ...
+
+    async def rounds_numbered(self, incident_id: str, numbers: Collection[int]) -> list[RoundRecord]:
+        """Those of these numbers that there are, oldest first."""
         ...
 
     # -- acting

@@ -285,6 +285,20 @@ class RoundRecord:
     evidence: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundRun:
+    """Rounds in a row with the same verdict and reasons, without their evidence: a day has thousands of rounds."""
+
+    first: int
+    last: int
+    first_at: datetime
+    last_at: datetime
+    verdict: str
+    reasons: tuple[Reason, ...]
+    counted: int
+    """Dead rounds in a row after the last of them."""
+
+
 class Severity(StrEnum):
     """How loud a notification is."""
 

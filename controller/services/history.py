@@ -2,18 +2,30 @@
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from controller.db.store import Store
-from controller.domain.incident import Incident
-from controller.domain.model import Attempt, AuditRow, Delivery, DeliveryStatus, Effect, Event, Notice, RoundRecord
+from controller.domain.incident import Incident, State
+from controller.domain.model import (
+    Attempt,
+    AuditRow,
+    Delivery,
+    DeliveryStatus,
+    Effect,
+    Event,
+    Notice,
+    RoundRecord,
+    RoundRun,
+)
 from controller.services.errors import BadInput, NotFound
 from controller.services.lookup import cluster_by_ref, host_by_ref
 
 T = TypeVar("T")
+ROUNDS_READ = 240
+"""Of this many rounds at most the evidence is read for a picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +59,16 @@ class _Cursor:
 
 
 async def incidents(
-    store: Store, *, host: str | None, cluster: str | None, only_open: bool, cursor: str | None, limit: int
+    store: Store,
+    *,
+    host: str | None,
+    cluster: str | None,
+    only_open: bool,
+    cursor: str | None,
+    limit: int,
+    states: Collection[State] | None = None,
 ) -> Page[Incident]:
-    """Incidents of everything, a host or a cluster. The open ones come on one page."""
+    """Incidents of everything, a host or a cluster, in any or some states. The open ones come on one page."""
     async with store.transaction() as tx:
         host_id = (await host_by_ref(tx, host)).id if host is not None else None
         cluster_id = (await cluster_by_ref(tx, cluster)).id if cluster is not None else None
@@ -58,11 +77,14 @@ async def incidents(
                 one
                 for one in await tx.open_incidents()
                 if host_id in (None, one.host_id) and cluster_id in (None, one.cluster_id)
+                if states is None or one.state in states
             ]
             return Page(items=sorted(found, key=lambda one: one.opened_at, reverse=True), next_cursor=None)
 
         async def fetch(before: datetime | None, count: int) -> list[Incident]:
-            return await tx.incidents(host_id=host_id, cluster_id=cluster_id, opened_before=before, limit=count)
+            return await tx.incidents(
+                host_id=host_id, cluster_id=cluster_id, opened_before=before, states=states, limit=count
+            )
 
         return await _page(fetch, lambda one: one.opened_at, cursor=cursor, limit=limit)
 
@@ -90,6 +112,43 @@ async def rounds(store: Store, incident_id: str, *, limit: int) -> list[RoundRec
     await incident(store, incident_id)
     async with store.transaction() as tx:
         return await tx.rounds(incident_id, limit=limit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundsSeen:
+    """All check rounds of an incident as runs, and the evidence of some of them: of all where they are few."""
+
+    runs: list[RoundRun]
+    sample: list[RoundRecord]
+
+    @property
+    def total(self) -> int:
+        """How many rounds there were."""
+        return sum(run.last - run.first + 1 for run in self.runs)
+
+
+async def rounds_seen(store: Store, incident_id: str, *, most: int = ROUNDS_READ) -> RoundsSeen:
+    """What a picture of all rounds needs: a day's hold has thousands, each with some kilobytes of evidence."""
+    async with store.transaction() as tx:
+        runs = await tx.round_runs(incident_id)
+        return RoundsSeen(
+            runs=runs, sample=await tx.rounds_numbered(incident_id, numbers_worth_reading(runs, most=most))
+        )
+
+
+def numbers_worth_reading(runs: Sequence[RoundRun], *, most: int) -> frozenset[int]:
+    """The first and the newest rounds, where the verdict changed, and a thin sample of the rest."""
+    total = runs[-1].last if runs else 0
+    if total <= most:
+        return frozenset(range(1, total + 1))
+    quarter = most // 4
+    ends = {*range(1, quarter + 1), *range(total - quarter + 1, total + 1)}
+    changes = [run.first for run in runs]
+    return frozenset(ends | set(_thinned(changes, quarter)) | set(_thinned(range(1, total + 1), quarter)))
+
+
+def _thinned(numbers: Sequence[int], most: int) -> Sequence[int]:
+    return numbers[:: -(-len(numbers) // most)]
 
 
 async def attempts(store: Store, incident_id: str) -> list[Attempt]:

@@ -8,6 +8,7 @@ from controller.domain.incident import Incident, Source
 from controller.domain.model import Attempt, Health
 from controller.domain.power import PowerAction, PowerReading
 from controller.domain.reasons import Reason
+from controller.services.live_evidence import LiveEvidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,10 @@ class Operations(Protocol):
         self, incident_id: str, *, host_name: str, reason: str, actor: str, second_admin: bool = False
     ) -> Incident:
         """A person vouches that the host is off. Refused against signs of life."""
+        ...
+
+    async def live_evidence(self, incident_id: str) -> LiveEvidence:
+        """Look at the host of an incident now, as an acknowledgement would; nothing is stored or concluded."""
         ...
 
     async def cancel(self, incident_id: str, *, reason: str, actor: str) -> Incident:

@@ -6,40 +6,27 @@ Carries rule 1 (an acknowledgement is audited and never stands against life), ru
 itself).
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from controller.db.store import Tx
 from controller.domain import notices
-from controller.domain.evidence import Judgement, RoundFacts
 from controller.domain.incident import Acknowledgement, CommandStatus, Incident, Source, State
 from controller.domain.methods import from_the_first
 from controller.domain.model import Attempt, AuditRow, Health
-from controller.domain.power import PowerAction, PowerCode, PowerReading, PowerState
-from controller.domain.reasons import LIFE, NEEDS_A_PERSON, Reason
+from controller.domain.power import PowerAction, PowerCode, PowerReading
+from controller.domain.reasons import NEEDS_A_PERSON, Reason
 from controller.services import manual_power
 from controller.services.errors import BadInput, NotFound, Refused
 from controller.services.incidents import note_life, open_incident
-from controller.services.look import look, read_other_devices
+from controller.services.live_evidence import LiveEvidence, look_live
 from controller.services.operations import ReportResult
 from controller.services.returns import undo_quarantine
-from controller.services.rounds import judged
 from controller.services.scene import Scene, read_scene
 from controller.services.transition import Change, back_to_checking
 from controller.services.world import World
-from shared.enums import Reach
 
 CANCELLABLE = (State.SUSPECT, State.CHECKING, State.FENCING, State.HELD)
-AGAINST_ACKNOWLEDGING = (
-    Reason.AGENT_ANSWERS,
-    Reason.HEARTBEAT_MOVES,
-    Reason.CLOUD_HEARTBEAT_MOVES,
-    Reason.CLOUD_SAW_RETURN,
-    Reason.KERNEL_ANSWERS,
-)
-"""Never overruled by anybody; a disk that moves alone may be, by a second admin."""
-
 
 ACKNOWLEDGEMENT_REFUSED = "acknowledgement_refused"
 
@@ -78,11 +65,8 @@ class Operator:
                 code="host_name_differs",
                 field="host_name",
             )
-        facts = await look(self._world, scene, incident)
-        devices = (facts.power, *await read_other_devices(self._world, scene))
-        judgement = judged(incident, facts, scene.policy)
-        second = second_admin and await self._asked_by_another(incident_id, actor)
-        against = _against(judgement, facts, devices, second_admin=second)
+        seen = await look_live(self._world, scene, incident, refused_to=await self._refused_to(incident_id))
+        against = seen.against(second_admin=second_admin and seen.second_for(actor))
         if against is not None:
             await self._note_refused(incident_id, scene, actor, against)
             raise against
@@ -92,7 +76,7 @@ class Operator:
                 raise _wrong_state(current, "acknowledged", "once it is held")
             ack = Acknowledgement(by=actor, at=change.now, reason=reason)
             # What this look saw is the measure from now on: only what moves after it speaks against the word.
-            current = replace(current, acknowledged=ack, sticky=frozenset(), memory=judgement.memory)
+            current = replace(current, acknowledged=ack, sticky=frozenset(), memory=seen.judgement.memory)
             moved = await change.move(
                 current,
                 State.RELEASING,
@@ -103,6 +87,12 @@ class Operator:
             await tx.save_incident(moved, end_lease=True)
             await _audit(change, "acknowledge", incident_id, reason)
             return moved
+
+    async def live_evidence(self, incident_id: str) -> LiveEvidence:
+        """One look at the host now, as an acknowledgement would look."""
+        incident = await self._incident(incident_id)
+        scene = await self._scene(incident.host_id, method=incident.method)
+        return await look_live(self._world, scene, incident, refused_to=await self._refused_to(incident_id))
 
     async def cancel(self, incident_id: str, *, reason: str, actor: str) -> Incident:
         """End the incident without action."""
@@ -168,11 +158,10 @@ class Operator:
             await _audit(Change(self._world, tx, now, scene.host, scene.policy, actor), "rearm", host_id, reason)
             return health
 
-    async def _asked_by_another(self, incident_id: str, actor: str) -> bool:
-        """A second admin is another person: somebody else's acknowledgement of this incident was refused before."""
+    async def _refused_to(self, incident_id: str) -> tuple[str, ...]:
         async with self._world.store.transaction() as tx:
             events = await tx.events(incident_id)
-        return any(e.kind == ACKNOWLEDGEMENT_REFUSED and e.actor != actor for e in events)
+        return tuple(e.actor for e in events if e.kind == ACKNOWLEDGEMENT_REFUSED)
 
     async def _note_refused(self, incident_id: str, scene: Scene, actor: str, refused: Refused) -> None:
         async with self._world.store.transaction() as tx:
@@ -212,26 +201,6 @@ class Operator:
         if current.command.status is CommandStatus.INTENDED:
             raise _wrong_state(current, "changed", "once the power command under way has been answered")
         return current, Change(self._world, tx, now, scene.host, scene.policy, actor)
-
-
-def _against(
-    judgement: Judgement, facts: RoundFacts, devices: Iterable[PowerReading | None], *, second_admin: bool
-) -> Refused | None:
-    against = [r for r in judgement.reasons if r in AGAINST_ACKNOWLEDGING]
-    # A verdict of *alive* names the signs of life alone: beside a disk that moves the kernel would go unmentioned.
-    reaches = {facts.own_reach, *(r.reach for r in facts.reports if r.failure is None)}
-    if Reach.KERNEL_ANSWERS in reaches and Reason.KERNEL_ANSWERS not in against:
-        against.append(Reason.KERNEL_ANSWERS)
-    if any(reading is not None and reading.state is PowerState.ON for reading in devices):
-        return Refused("a power device says on: a host with power is not off", code="power_is_on", reasons=against)
-    if against:
-        detail = "the host shows signs of life right now; nobody can vouch that it is off"
-        return Refused(detail, code="signs_of_life", reasons=against)
-    moving = [r for r in judgement.reasons if r in LIFE]
-    if moving and not second_admin:
-        detail = "its disks still move; only a second admin, another person than the first, may vouch against that"
-        return Refused(detail, code="disks_move", reasons=moving)
-    return None
 
 
 def _wrong_state(incident: Incident, done: str, when: str) -> Refused:

@@ -167,6 +167,8 @@ class TestIncidents:
             assert [i.id for i in await tx.incidents(limit=2)] == ["i3", "i2"]
             assert [i.id for i in await tx.incidents(opened_before=at(2))] == ["i1"]
             assert [i.id for i in await tx.incidents(cluster_id="c1")] == ["i2", "i1"]
+            assert len(await tx.incidents(states=list(State))) == 3
+            assert await tx.incidents(states=(State.RELEASING,)) == []
             assert [i.id for i in await tx.open_incidents()] == ["i1", "i2", "i3"]
             assert await tx.incident("nobody") is None
 
@@ -279,6 +281,25 @@ class TestHistory:
             assert await tx.rounds("i1", limit=3) == rounds[2:]
             assert await tx.rounds("i1") == rounds
             assert await tx.rounds("i2") == []
+
+    async def test_rounds_that_say_the_same_are_told_as_one(self, store: Store) -> None:
+        await opened(store)
+        said = [("dead", ()), ("dead", ()), ("alive", (Reason.DISKS_MOVE,)), ("dead", ()), ("dead", (Reason.STORM,))]
+        rounds = [a.round_record(n, verdict=v, reasons=r, counted=10 * n) for n, (v, r) in enumerate(said, start=1)]
+        async with store.transaction() as tx:
+            for record in rounds:
+                await tx.add_round(record)
+            runs = await tx.round_runs("i1")
+            assert [(run.first, run.last, run.verdict, run.reasons, run.counted) for run in runs] == [
+                (1, 2, "dead", (), 20),
+                (3, 3, "alive", (Reason.DISKS_MOVE,), 30),
+                (4, 4, "dead", (), 40),
+                (5, 5, "dead", (Reason.STORM,), 50),
+            ]
+            assert (runs[0].first_at, runs[0].last_at) == (rounds[0].at, rounds[1].at)
+            assert await tx.round_runs("i2") == []
+            assert await tx.rounds_numbered("i1", {4, 2, 99}) == [rounds[1], rounds[3]]
+            assert await tx.rounds_numbered("i1", ()) == []
 
     @pytest.mark.parametrize("field", ["number", "id", "incident_id"])
     async def test_history_refuses_doubles_and_strangers(self, store: Store, field: str) -> None:

@@ -10,6 +10,7 @@ from controller.domain.model import Attempt, Health
 from controller.domain.power import Accepted, PowerAction, PowerCode, PowerReading, PowerState
 from controller.domain.reasons import Reason
 from controller.services.errors import Refused
+from controller.services.live_evidence import LiveEvidence
 from controller.services.operations import ReportResult
 from tests.fixtures import builders as a
 
@@ -45,6 +46,9 @@ class RefusingOperations:
         self, incident_id: str, *, host_name: str, reason: str, actor: str, second_admin: bool = False
     ) -> Incident:
         self._refuse("acknowledge", incident_id, host_name, reason, actor, second_admin)
+
+    async def live_evidence(self, incident_id: str) -> LiveEvidence:
+        self._refuse("live_evidence", incident_id)
 
     async def cancel(self, incident_id: str, *, reason: str, actor: str) -> Incident:
         self._refuse("cancel", incident_id, reason, actor)

@@ -333,3 +333,25 @@ async def test_rearming_a_fenced_host_undoes_the_quarantine_its_return_would_hav
     await effects.do_due(house.world)
     assert house.cloud.calls[-1] == ("unquarantine", "h1")
     assert [e.kind for e in await house.effects()].count(EffectKind.UNQUARANTINE) == 1
+
+
+# -- what is shown before
+
+
+async def test_the_evidence_shown_is_what_an_acknowledgement_would_go_by() -> None:
+    house, incident = await held()
+    seen = await house.operator.live_evidence(incident.id)
+    assert seen.against(second_admin=False) is None
+    assert [reading.state for reading in seen.devices if reading] == [PowerState.OFF]
+    before = await house.incident()
+    house.probing.write(DISK)
+    house.advance(1)
+    with raising(Refused):
+        await acknowledge(house, incident, by="grace")
+    seen = await house.operator.live_evidence(incident.id)
+    refused = seen.against(second_admin=False)
+    assert refused is not None
+    assert refused.code == "disks_move"
+    assert seen.against(second_admin=True) is None
+    assert (seen.second_for("grace"), seen.second_for("ada")) == (False, True)
+    assert await house.incident() == before, "looking alone changes nothing"

@@ -1,12 +1,13 @@
 """The in-memory store's incidents, timeline, rounds, attempts and effects."""
 
-from collections.abc import Iterable
-from dataclasses import fields
+import sys
+from collections.abc import Collection, Iterable
+from dataclasses import fields, replace
 from datetime import datetime
 
 from controller.db.store import LastInLine, StoreError
-from controller.domain.incident import Incident, IncidentBrief
-from controller.domain.model import Attempt, Effect, EffectStatus, Event, RoundRecord
+from controller.domain.incident import Incident, IncidentBrief, State
+from controller.domain.model import Attempt, Effect, EffectStatus, Event, RoundRecord, RoundRun
 from tests.simulation.memory_tables import TxBase
 
 
@@ -106,6 +107,7 @@ class IncidentTx(TxBase):
         host_id: str | None = None,
         cluster_id: str | None = None,
         opened_before: datetime | None = None,
+        states: Collection[State] | None = None,
         limit: int = 50,
     ) -> list[Incident]:
         found = [
@@ -114,6 +116,7 @@ class IncidentTx(TxBase):
             if (host_id is None or i.host_id == host_id)
             and (cluster_id is None or i.cluster_id == cluster_id)
             and (opened_before is None or i.opened_at < opened_before)
+            and (states is None or i.state in states)
         ]
         return sorted(found, key=lambda i: (i.opened_at, i.id), reverse=True)[:limit]
 
@@ -140,6 +143,29 @@ class IncidentTx(TxBase):
         kept = self._t.rounds.get(incident_id, {})
         newest = sorted(kept, reverse=True)[:limit]
         return [kept[number] for number in reversed(newest)]
+
+    async def round_runs(self, incident_id: str) -> list[RoundRun]:
+        runs: list[RoundRun] = []
+        for one in await self.rounds(incident_id, limit=sys.maxsize):
+            if runs and (runs[-1].verdict, runs[-1].reasons) == (one.verdict, one.reasons):
+                runs[-1] = replace(runs[-1], last=one.number, last_at=one.at, counted=one.counted)
+            else:
+                runs.append(
+                    RoundRun(
+                        first=one.number,
+                        last=one.number,
+                        first_at=one.at,
+                        last_at=one.at,
+                        verdict=one.verdict,
+                        reasons=one.reasons,
+                        counted=one.counted,
+                    )
+                )
+        return runs
+
+    async def rounds_numbered(self, incident_id: str, numbers: Collection[int]) -> list[RoundRecord]:
+        kept = self._t.rounds.get(incident_id, {})
+        return [kept[number] for number in sorted(kept) if number in numbers]
 
     def _need_incident(self, incident_id: str | None) -> None:
         if incident_id is not None and incident_id not in self._t.incidents:

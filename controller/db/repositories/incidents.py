@@ -1,10 +1,11 @@
 """Incidents, their timeline and rounds."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Executable, Text, bindparam, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Executable, Text, bindparam, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from controller.db import claims
 from controller.db.mapping import Mapping
@@ -13,8 +14,8 @@ from controller.db.models.incidents import OPEN
 from controller.db.session import Repository
 from controller.db.store import LastInLine
 from controller.db.types import Json
-from controller.domain.incident import Incident, IncidentBrief
-from controller.domain.model import Event, RoundRecord
+from controller.domain.incident import Incident, IncidentBrief, State
+from controller.domain.model import Event, RoundRecord, RoundRun
 from controller.domain.reasons import Reason
 
 EVENTS = Mapping(Event, Events)
@@ -118,6 +119,7 @@ class IncidentRepository(Repository):
         host_id: str | None = None,
         cluster_id: str | None = None,
         opened_before: datetime | None = None,
+        states: Collection[State] | None = None,
         limit: int = 50,
     ) -> list[Incident]:
         """See the port."""
@@ -128,6 +130,8 @@ class IncidentRepository(Repository):
             statement = statement.where(Incidents.cluster_id == cluster_id)
         if opened_before is not None:
             statement = statement.where(Incidents.opened_at < opened_before)
+        if states is not None:
+            statement = statement.where(Incidents.state.in_(states))
         return await self._bodies(statement)
 
     async def add_event(self, event: Event) -> None:
@@ -148,6 +152,36 @@ class IncidentRepository(Repository):
         newest = ROUNDS.select().where(ROUNDS.c.incident_id == incident_id).order_by(ROUNDS.c.number.desc())
         rows = await self._session.all(newest.limit(limit))
         return [ROUNDS.entity(row) for row in reversed(rows)]
+
+    async def round_runs(self, incident_id: str) -> list[RoundRun]:
+        """See the port. Gaps and islands: a run is where the number and the place among its like differ by the same."""
+        c = ROUNDS.c
+        alike = (c.verdict, c.reasons)
+        island = (c.number - func.row_number().over(partition_by=alike, order_by=c.number)).label("island")
+        marked = (
+            select(c.number, c.at, *alike, c.counted, island).where(c.incident_id == incident_id).subquery("marked")
+        )
+        m = marked.c
+        last = (func.array_agg(aggregate_order_by(m.counted, m.number.desc())))[1]
+        statement = (
+            select(
+                func.min(m.number).label("first"),
+                func.max(m.number).label("last"),
+                func.min(m.at).label("first_at"),
+                func.max(m.at).label("last_at"),
+                m.verdict,
+                m.reasons,
+                last.label("counted"),
+            )
+            .group_by(m.verdict, m.reasons, m.island)
+            .order_by(func.min(m.number))
+        )
+        return [RoundRun(**dict(row)) for row in await self._session.all(statement)]
+
+    async def rounds_numbered(self, incident_id: str, numbers: Collection[int]) -> list[RoundRecord]:
+        """See the port."""
+        statement = ROUNDS.select().where(ROUNDS.c.incident_id == incident_id, ROUNDS.c.number.in_(sorted(numbers)))
+        return [ROUNDS.entity(row) for row in await self._session.all(statement.order_by(ROUNDS.c.number))]
 
     async def _body(self, statement: Executable, values: dict[str, Any] | None = None) -> Incident | None:
         row = await self._session.first(statement, values)

@@ -4,6 +4,7 @@ import pytest
 
 from controller.db.store import Store
 from controller.domain.incident import State
+from controller.domain.model import RoundRun
 from controller.services import history
 from controller.services.errors import BadInput, NotFound
 from tests.fixtures import builders
@@ -86,3 +87,48 @@ async def test_what_belongs_to_an_incident(store: Store) -> None:
     page = await history.notices(store, incident_id="open", cursor=None, limit=5)
     assert (len(page.items), page.next_cursor) == (1, None)
     assert len((await history.audit(store, cursor=None, limit=5)).items) == 1
+
+
+def runs(*lengths: int) -> list[RoundRun]:
+    made, first = [], 1
+    for length in lengths:
+        made.append(
+            RoundRun(
+                first=first,
+                last=first + length - 1,
+                first_at=builders.at(first),
+                last_at=builders.at(first + length - 1),
+                verdict="dead",
+                reasons=(),
+                counted=0,
+            )
+        )
+        first += length
+    return made
+
+
+class TestRoundsWorthReading:
+    def test_of_few_rounds_all_are_read(self) -> None:
+        assert history.numbers_worth_reading(runs(3, 2), most=5) == {1, 2, 3, 4, 5}
+        assert history.numbers_worth_reading([], most=5) == frozenset()
+
+    def test_of_many_the_ends_the_changes_and_a_sample(self) -> None:
+        chosen = history.numbers_worth_reading(runs(1234, 3, 2000), most=40)
+        assert {*range(1, 11), *range(3228, 3238), 1235, 1238} <= chosen
+        assert len(chosen) <= 40
+
+    def test_verdicts_that_change_with_every_round_do_not_make_it_longer(self) -> None:
+        assert len(history.numbers_worth_reading(runs(*[1] * 5000), most=40)) <= 40
+
+
+async def test_a_picture_gets_all_rounds_as_runs_and_some_evidence() -> None:
+    store = MemoryStore()
+    async with store.transaction() as tx:
+        await tx.save_cluster(builders.cluster())
+        await tx.save_host(builders.host())
+        assert await tx.open_incident(builders.incident())
+        for number in range(1, 101):
+            await tx.add_round(builders.round_record(number))
+    seen = await history.rounds_seen(store, "i1", most=20)
+    assert (seen.total, len(seen.runs)) == (100, 1)
+    assert len(seen.sample) <= 20
