@@ -17,6 +17,7 @@ from controller.web.pages import (
     account,
     go,
     hosts,
+    incident_actions,
     incidents,
     live,
     overview,
@@ -67,6 +68,20 @@ def make_web(deps: WebDeps) -> FastAPI:
     pages.state.foresight = Foresight(deps.explainer, deps.clock)
     pages.state.sign_in_limits = sign_in.limits(deps)
     errors.add_error_pages(pages)
-    for module in (assets, sign_in, account, overview, incidents, settings, power_test, power, hosts, pauses, go, live):
+    for module in (
+        assets,
+        sign_in,
+        account,
+        overview,
+        incidents,
+        incident_actions,
+        settings,
+        power_test,
+        power,
+        hosts,
+        pauses,
+        go,
+        live,
+    ):
         pages.include_router(module.router)
     return pages

@@ -45,6 +45,14 @@ function moments(root) {
   for (const element of root.querySelectorAll("time[data-time]")) write(element, moment(element.dateTime));
 }
 
+function clocks(root) {
+  for (const element of root.querySelectorAll("text[data-clock]")) {
+    const words = element.firstChild; // its <title> stays: UTC
+    const text = CLOCK.format(new Date(element.dataset.clock));
+    if (words && words.nodeValue !== text) words.nodeValue = text;
+  }
+}
+
 function ages(root) {
   for (const element of root.querySelectorAll("time[data-age]")) {
     write(element, span(now() - Date.parse(element.dateTime), element.dataset.age === "brief"));
@@ -60,6 +68,7 @@ function countdowns(root) {
 
 function all(root) {
   moments(root);
+  clocks(root);
   ages(root);
   countdowns(root);
 }

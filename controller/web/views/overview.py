@@ -105,6 +105,7 @@ class Overview:
 def overview(glance: Glance, foreseen: Foreseen, sights: Sights, *, only: str = "") -> Overview:
     """All clusters, or the one whose id is ``only``."""
     names = {host.id: host.name for cluster in glance.clusters for host in cluster.hosts}
+    clusters = {one.cluster.id: one.cluster.name for one in glance.clusters}
     shown = [one for one in glance.clusters if only in ("", one.cluster.id)]
     cards = tuple(_card(one, glance, foreseen, sights) for one in shown)
     return Overview(
@@ -113,7 +114,7 @@ def overview(glance: Glance, foreseen: Foreseen, sights: Sights, *, only: str = 
             for one in sorted(glance.incidents.values(), key=lambda one: one.opened_at)
             if only in ("", one.cluster_id)
         ),
-        pauses=tuple(_pause(pause, glance, names) for pause in glance.pauses),
+        pauses=tuple(pause_line(pause, clusters, names) for pause in glance.pauses),
         mode=MODES[glance.policy.mode],
         cap=glance.cap,
         clusters=tuple(sorted(cards, key=lambda card: (not card.trouble, card.name))),
@@ -187,12 +188,12 @@ def _counts(tiles: Iterable[HostTile]) -> tuple[Count, ...]:
     return tuple(Count(look=look, hosts=hosts) for (_, look), hosts in ordered)
 
 
-def _pause(pause: Pause, glance: Glance, names: Mapping[str, str]) -> PauseLine:
-    clusters = {one.cluster.id: one.cluster.name for one in glance.clusters}
+def pause_line(pause: Pause, clusters: Mapping[str, str], hosts: Mapping[str, str]) -> PauseLine:
+    """``clusters`` and ``hosts``: names by id."""
     where = {
         Level.GLOBAL: "everywhere",
         Level.CLUSTER: f"cluster {clusters.get(pause.owner_id, pause.owner_id)}",
-        Level.HOST: f"host {names.get(pause.owner_id, pause.owner_id)}",
+        Level.HOST: f"host {hosts.get(pause.owner_id, pause.owner_id)}",
     }[pause.level]
     return PauseLine(id=pause.id, where=where, reason=_said(pause), by=pause.by, until=pause.until)
 
