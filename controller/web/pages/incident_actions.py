@@ -71,11 +71,9 @@ def _retry_act(head: Head) -> Act:
 
 def _rearm_act(head: Head) -> Act:
     name = _name(head)
-    says = (
-        f"{name} was not seen healthy since its last incident, so a new silence opens none. Re-armed, it does; "
-         "hostfence may cut its power again.",
-        "What its return would have undone (quarantine) is undone now, healthy or not.",
-    )
+    opens = f"{name} was not seen healthy since its last incident, so a new silence opens none. Re-armed, it does."
+    undone = "What its return would have undone (quarantine) is undone now, healthy or not."
+    says = (f"{opens} hostfence may then cut its power again.", undone)
     return Act(path="rearm", title=f"Re-arm {name}", button=f"Re-arm {name}", says=says, dangerous=True)
 
 

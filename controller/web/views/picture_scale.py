@@ -18,7 +18,7 @@ MOST_MOMENTS = 60
 _NICE_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400)
 _TICKS = 9
 _EXACT_S = 3600
-_TICK_ROOM = 8.0
+_TICK_ROOM = 9.5
 _MARGIN = 1.5
 
 
@@ -56,7 +56,7 @@ class Tick:
         """``+1 min 20 s``: seconds matter for the first hour."""
         seconds = abs(int(self.after.total_seconds()))
         minutes, rest = divmod(seconds, 60)
-        sign = "−" if self.after < timedelta(0) else "+" if seconds else ""
+        sign = "-" if self.after < timedelta(0) else "+" if seconds else ""
         exact = f"{minutes} min {rest} s" if minutes and rest else span(timedelta(seconds=seconds))
         return sign + (exact if seconds < _EXACT_S else span(timedelta(seconds=seconds)))
 
