@@ -19,6 +19,7 @@ _NICE_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400,
 _TICKS = 9
 _EXACT_S = 3600
 _TICK_ROOM = 9.5
+_EDGE = 4.0
 _MARGIN = 1.5
 
 
@@ -103,16 +104,27 @@ def make_scale(begin: datetime, end: datetime, moments: Iterable[datetime]) -> S
 def ticks(scale: Scale, zero: datetime) -> tuple[Tick, ...]:
     """Round distances from ``zero`` (the disconnect), about evenly over the width, never on top of each other."""
     made: list[Tick] = []
-    for number in range(_TICKS):
-        wanted = _MARGIN + (100 - 2 * _MARGIN) * number / (_TICKS - 1)
-        after = (scale.at(wanted) - zero).total_seconds()
-        step = _nice(_seconds_around(scale, wanted) * 100 / _TICKS / 2)
-        rounded = timedelta(seconds=round(after / step) * step)
-        x = scale.x(zero + rounded)
-        outside = not scale.stretches[0].begin <= zero + rounded <= scale.stretches[-1].end
-        if not outside and (not made or x - made[-1].x >= _TICK_ROOM):
-            made.append(Tick(x=x, at=zero + rounded, after=rounded))
+    for after in _even(scale, zero) if not scale.squeezed() else _spread(scale, zero):
+        x = scale.x(zero + after)
+        if _EDGE <= x <= 100 - _EDGE and (not made or x - made[-1].x >= _TICK_ROOM):
+            made.append(Tick(x=x, at=zero + after, after=after))
     return tuple(made)
+
+
+def _even(scale: Scale, zero: datetime) -> list[timedelta]:
+    begin, end = scale.stretches[0].begin, scale.stretches[-1].end
+    step = timedelta(seconds=_nice((end - begin).total_seconds() / (_TICKS - 1)))
+    return [number * step for number in range((begin - zero) // step, (end - zero) // step + 1)]
+
+
+def _spread(scale: Scale, zero: datetime) -> list[timedelta]:
+    """Where seconds are not equally wide everywhere: round near where a tick would be welcome."""
+    found = []
+    for number in range(_TICKS):
+        wanted = _EDGE + (100 - 2 * _EDGE) * number / (_TICKS - 1)
+        step = _nice(_seconds_around(scale, wanted) * 100 / _TICKS / 2)
+        found.append(timedelta(seconds=round((scale.at(wanted) - zero).total_seconds() / step) * step))
+    return found
 
 
 def _weight(lasts: timedelta) -> float:
