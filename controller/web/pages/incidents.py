@@ -12,7 +12,7 @@ from controller.domain.incident import Incident, State
 from controller.domain.model import Level, Pause
 from controller.services import history, pauses
 from controller.services.clusters import list_clusters
-from controller.services.errors import NotFound, ServiceError
+from controller.services.errors import ServiceError
 from controller.services.hosts import list_hosts
 from controller.services.incident_story import Story, read_head, read_story
 from controller.web.deps import Ports, Viewer, WebDeps
@@ -66,13 +66,15 @@ async def show_all(
     """The open ones first, then the closed ones, newest first, in pages."""
     del who
     chosen = Chosen(state=State(state) if state in set(State) else None, cluster=cluster, host=host.strip())
-    problem, opened, closed = "", history.Page[Incident](items=[], next_cursor=None), None
+    problem = ""
+    opened: list[Incident] = []
+    closed: history.Page[Incident] | None = None
     try:
         if chosen.state is None or chosen.state.open:
-            opened = await _page(ports, chosen, cursor=None, only_open=True)
+            opened = (await _page(ports, chosen, cursor=None, only_open=True)).items
         if chosen.state is None or not chosen.state.open:
             closed = await _page(ports, chosen, cursor=cursor, only_open=False)
-    except (NotFound, ServiceError) as error:
+    except ServiceError as error:
         problem = error.detail
     names = {one.id: one.name for one in await list_hosts(ports.store)}
     face = request.state.face
@@ -87,7 +89,7 @@ async def show_all(
         chosen=chosen,
         problem=problem,
         first_page=cursor is None,
-        opened=incident_lines(opened.items, names),
+        opened=incident_lines(opened, names),
         closed=incident_lines(closed.items if closed is not None else (), names),
         next_link=face.url("/incidents") + chosen.query(cursor=older) if older else "",
         newest_link=face.url("/incidents") + chosen.query(),
