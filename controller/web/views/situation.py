@@ -3,7 +3,8 @@
 from controller.domain.holds import hold_next, hold_what
 from controller.domain.incident import Incident, State
 from controller.domain.policy import Action, Mode, Policy
-from controller.domain.reasons import Reason
+from controller.domain.reasons import NEEDS_A_PERSON, Reason
+from controller.domain.words import label
 from controller.web.timing import span
 
 _SITUATIONS = {
@@ -12,7 +13,7 @@ _SITUATIONS = {
     State.FENCING: "{name} was found dead. One last look, and its power is cut.",
     State.VERIFYING: "{cut}; {name} counts as off only once its power device has said so {times} in a row.",
     State.RELEASING: "{name} is off ({off}); its machines are being released to start elsewhere.",
-    State.HELD: "{name} is silent. {hold}",
+    State.HELD: "{name} is silent. {hold}{why}",
     State.FENCED: "{name} was fenced{vouched}: it is off, and its machines were released{again}.",
     State.RECOVERED: "{name} came back by itself. {done}",
     State.NOTIFIED: "{name} was found dead. {told}",
@@ -47,6 +48,7 @@ def situation(incident: Incident, name: str, policy: Policy | None) -> str:
         times=f"{policy.off_reads} times" if policy is not None else "several times",
         off="a person vouched for it" if incident.acknowledged else "that is proven",
         hold=hold_what(incident),
+        why=_why(incident),
         vouched=" on a person's word" if incident.acknowledged else "",
         again=", and it was powered on again" if incident.sent_on else "",
         done="A power command had been sent before." if sent else "Nothing was done to it.",
@@ -66,6 +68,13 @@ def then(incident: Incident, policy: Policy | None) -> str:
             return "If it stays dead, people are told what would have been done; observe mode sends no command."
         return f"If it stays dead, {_ACTIONS[policy.action]}. Any sign of life stops that."
     return _THEN.get(incident.state, "")
+
+
+def _why(incident: Incident) -> str:
+    """What only a person ends comes first."""
+    every = dict.fromkeys((*incident.reasons, *sorted(incident.sticky)))
+    worst_first = sorted(every, key=lambda reason: reason not in NEEDS_A_PERSON)
+    return f" Why: {', '.join(map(label, worst_first))}." if worst_first else ""
 
 
 def _progress(incident: Incident, policy: Policy | None) -> str:

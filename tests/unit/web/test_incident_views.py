@@ -64,6 +64,8 @@ class TestSituation:
 
     def test_a_hold_says_what_happens_while_it_lasts(self) -> None:
         assert "a person decides" in head(state=State.HELD, reasons=(Reason.STORM,)).then
+        why = head(state=State.HELD, reasons=(Reason.PAUSED, Reason.STORM)).situation
+        assert why.endswith("Why: storm, paused.")
         assert "sends nothing while it holds" in head(state=State.HELD, command=SENT).then
 
     @pytest.mark.parametrize(
