@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from typing_extensions import override
 
@@ -15,7 +16,7 @@ from shared.enums import Reach
 from tests.simulation.memory_store import MemoryStore
 from tests.simulation.memory_tables import Tables
 from tests.simulation.ports import Heard
-from tests.simulation.process import Process
+from tests.simulation.process import CURRENT, Process
 from tests.simulation.universe import Universe
 
 COUNTS_AFTER_S = 3.0
@@ -114,6 +115,11 @@ class Facts:
         self.known = dict(t.incidents)
         self.intents = {attempt_id: self.intents[attempt_id] for attempt_id in t.attempts}
         self.rounds = {i: [r for r in rounds if r.number in t.rounds.get(i, {})] for i, rounds in self.rounds.items()}
+
+    def time(self) -> datetime:
+        """As the process that acts now would be told it: a step of the wall clock that none has seen yet is no time."""
+        process = CURRENT.get()
+        return (process.expected() if process is not None else None) or self.universe.time()
 
     def nobody_has_looked(self) -> bool:
         """True from a restore until a person lifts its pause."""

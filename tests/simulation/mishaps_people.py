@@ -110,7 +110,7 @@ class PeopleMishaps(MishapBase):
         self._ask("rearm", lambda op: op.rearm(host_id, reason="ready", actor="ada"))
 
     def pause(self, level: Level, owner_id: str, lasts: float) -> None:
-        now = self._u.time()
+        now = self._sim.time()
         pause = Pause(
             id=f"pause-{next(self._ids)}",
             level=level,
@@ -123,7 +123,7 @@ class PeopleMishaps(MishapBase):
         self._sim.edit(lambda tx: tx.save_pause(pause))
 
     def lift_pauses(self) -> None:
-        now = self._u.time()
+        now = self._sim.time()
         for pause in self._sim.store.tables.pauses.values():
             if pause.lifted_at is None:
                 lifted = replace(pause, lifted_at=now, lifted_by="ada")

@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from controller.db.store import StoreUnavailable
@@ -49,6 +50,8 @@ class Process:
     database_late_s: float = 0.0
     """How late each transaction begins, and its answer comes."""
     devices_gone: bool = False
+    expected: Callable[[], datetime | None] = lambda: None
+    """The time as it would be told this process now, whatever the wall clock does."""
     last_commit_at: float = 0.0
     points: set[str] = field(default_factory=set)
     died_at: str = ""

@@ -114,7 +114,7 @@ class Referee:
         f, now = self.facts, self.facts.universe.now()
         policy = f.policy(incident.host_id)
         by = process.name if process is not None else ""
-        lag = (f.universe.time() - incident.newest.at).total_seconds() if incident.newest else 0.0
+        lag = (f.time() - incident.newest.at).total_seconds() if incident.newest else 0.0
         before = [r.at for r in f.rounds[incident.id][:-1]][-1:]
         since = max([now - lag - LONGEST_LOOK_S, *before])  # what was said in the round before is no part of this one
         answers = f.asked(incident.host_id, by=by, since=since, until=now)

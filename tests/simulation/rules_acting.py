@@ -167,7 +167,7 @@ class ActingRules:
             if pause.active(attempt.intended_at) and pause.owner_id in ("", host.cluster_id, host.id):
                 f.breach("2", f"intent for {host.id} during a pause: {pause.reason}")
         newest = f.tables.incidents[attempt.incident_id or ""].newest
-        age_s = (f.universe.time() - newest.at).total_seconds() if newest is not None else float("inf")
+        age_s = (f.time() - newest.at).total_seconds() if newest is not None else float("inf")
         if age_s > 2 * policy.check_interval.total_seconds() + SLACK_S:
             f.breach("2", f"intent for {host.id} on a look that ended {age_s:.1f} s ago")
         if any(_at_once(a, attempt) for a in f.tables.attempts.values() if a.id != attempt.id):

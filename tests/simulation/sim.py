@@ -181,7 +181,7 @@ class Simulation:
             driver_proves=lambda _driver: self.universe.driver_proves,
             bmc_address_refused=lambda address: address in self.universe.refused_addresses,
         )
-        process.on_death = self._on_death
+        process.on_death, process.expected = self._on_death, clock.expected
         self.processes.append(process)
         self.operators[process.name] = Operator(world)
         process.launch(world, self._sparing(process, Supervisor(world), world, clock))
@@ -210,6 +210,11 @@ class Simulation:
     def _store_answers(self, process: Process) -> bool:
         late = process.database_gone or process.database_late_s
         return not (self.store.unavailable or late) and process.resumed.is_set()
+
+    def time(self) -> datetime:
+        """As a controller would be told it."""
+        told = (process.expected() for process in self.alive())
+        return next((at for at in told if at is not None), self.universe.time())
 
     def alive(self) -> list[Process]:
         return [p for p in self.processes if p.alive]

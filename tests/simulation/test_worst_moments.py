@@ -144,3 +144,11 @@ def test_a_persons_off_that_took_another_host_down_is_noticed() -> None:
         max_unhealthy_percent=100,
     )
     assert "h1" not in [host_id for _, host_id in simulation.universe.cloud.released]
+
+
+@pytest.mark.parametrize("point", ["before intent", "before to fencing", "act off", "before to releasing"])
+@pytest.mark.parametrize("by", [3600.0, -3600.0])
+def test_the_clock_steps_between_a_look_and_its_commit(point: str, by: float) -> None:
+    simulation = told(HANGS, at(point, "clock_step", by))
+    assert simulation.newest_state("h1") is State.FENCED
+    assert len(simulation.universe.power.commands()) == 1
