@@ -112,6 +112,7 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             sights=house.world.sights,
             channels=house.channels,
             link_base=house.link_base,
+            inspector=house.inspector,
             version=version("hostfence"),
         ),
         WebOptions(public_url=str(config.public_url or ""), frame_ancestors=config.frame_ancestors),

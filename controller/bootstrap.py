@@ -1,10 +1,12 @@
 """The composition root: the only place that names concrete drivers, channels, clouds and the database."""
 
 import asyncio
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.metadata import version
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -12,9 +14,11 @@ from controller.cloud.base import Cloud
 from controller.cloud.cloudstack.adapter import CloudStack
 from controller.cloud.cloudstack.client import CloudStackClient
 from controller.cloud.standalone import Hooks, Inventory, Standalone
-from controller.config import Config, ConfigError
+from controller.config import Config, ConfigError, key_id, key_origin
+from controller.db import migrate
 from controller.db.clock import SqlClock
 from controller.db.engine import make_engine
+from controller.db.inspection import version_and_lead
 from controller.db.keepsake import FileKeepsake
 from controller.db.store import StoreError
 from controller.db.turns import PostgresTurns
@@ -44,6 +48,7 @@ from controller.power.names import look_up, place_refused
 from controller.power.registry import PowerRegistry
 from controller.probing.agents import HttpAgents
 from controller.probing.tls import NoTrustError, ReadAuthority, SecureClients
+from controller.services.deployment import DatabaseFacts, Inspector, KeyFacts, ProcessFacts
 from controller.services.device_rules import DeviceRules
 from controller.services.operator import Operator
 from controller.services.world import World
@@ -69,6 +74,7 @@ class House:
     snmp: SnmpPost
     channels: ChannelSource
     link_base: str
+    inspector: Inspector
 
     async def aclose(self) -> None:
         """Close what :func:`build` opened, the database last."""
@@ -110,6 +116,7 @@ def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
     controller_id = str(uuid.uuid4())
     # An embedded database is one controller's alone: there is nobody to take turns with.
     turns = PostgresTurns(engine, clock, holder=controller_id) if config.database_url is not None else None
+    keepsake = FileKeepsake(config.data_dir)
     world = World(
         store=store,
         clock=clock,
@@ -118,7 +125,8 @@ def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
         power=GatedDevices(registry, Gate(turns=turns), place_refused=None if rules.allow_local else place_refused),
         new_id=lambda: str(uuid.uuid4()),
         controller_id=controller_id,
-        keepsake=FileKeepsake(config.data_dir),
+        version=version("hostfence"),
+        keepsake=keepsake,
         driver_proves=lambda device: device.driver in registry.names and proves(device),
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
@@ -141,6 +149,46 @@ def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
         snmp=snmp,
         channels=channels,
         link_base=link_base,
+        inspector=Inspector(
+            world=world,
+            database=lambda: _database_facts(config, url, clock_engine),
+            key=lambda: _key_facts(config, store, keys),
+            process=lambda: _process_facts(config, keepsake),
+        ),
+    )
+
+
+async def _database_facts(config: Config, url: str, engine: AsyncEngine) -> DatabaseFacts:
+    server_version, ahead_s = await version_and_lead(engine)
+    plan = await migrate.plan(url)
+    embedded = config.database_url is None
+    return DatabaseFacts(
+        server_version=server_version, embedded=embedded, schema=plan.at, newest=plan.newest, ahead_s=ahead_s
+    )
+
+
+async def _key_facts(config: Config, store: PostgresStore, keys: Sequence[str]) -> KeyFacts:
+    async with store.transaction() as tx:
+        seals = await tx.seals()
+    origin = key_origin(config)
+    return KeyFacts(
+        ids=tuple(map(key_id, keys)),
+        source=origin.source,
+        path=str(origin.path or ""),
+        mode=origin.mode,
+        secrets=seals.total,
+        older=seals.older,
+        lost=seals.lost,
+    )
+
+
+def _process_facts(config: Config, keepsake: FileKeepsake) -> ProcessFacts:
+    return ProcessFacts(
+        version=version("hostfence"),
+        memory_path=str(keepsake.path),
+        remembers=keepsake.lasts,
+        lab=("HOSTFENCE_LAB_ALLOW_LOOPBACK_BMC",) if config.lab_allow_loopback_bmc else (),
+        missing=tuple(str(one) for one in config.exec_allowed if not os.access(one, os.X_OK)),
     )
 
 

@@ -12,6 +12,7 @@ import re
 import secrets
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -217,6 +218,27 @@ def encryption_keys(config: Config) -> tuple[str, ...]:
     if not keys or not all(map(is_encryption_key, keys)):
         raise ConfigError(f"{path} holds no key: restore it from a backup; stored passwords cannot be read without it")
     return keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyOrigin:
+    """Where the key comes from. ``mode`` None: from no file that can be looked at."""
+
+    source: str
+    path: Path | None = None
+    mode: int | None = None
+
+
+def key_origin(config: Config) -> KeyOrigin:
+    """The key's place as it stands now."""
+    named = os.environ.get(f"{PREFIX}ENCRYPTION_KEY{FROM_FILE}", "")
+    if config.encryption_key is not None and not named:
+        return KeyOrigin(source="environment")
+    path = Path(named) if config.encryption_key is not None else config.data_dir / KEY_FILE
+    try:
+        return KeyOrigin(source="file", path=path, mode=path.stat().st_mode & 0o777)
+    except OSError:
+        return KeyOrigin(source="file", path=path)
 
 
 def write_keys(config: Config, keys: Sequence[str]) -> None:

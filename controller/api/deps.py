@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI, Request
 
 from controller.db.store import Clock, Store
 from controller.notifications.registry import ChannelSource, no_channels
+from controller.services.deployment import Inspector
 from controller.services.device_rules import DeviceRules
 from controller.services.explaining import Explainer
 from controller.services.operations import Operations
@@ -21,6 +22,7 @@ class Deps:
 
     ``sights``: what the engine of this process was last told by each agent.
     ``channels``: what notifications leave through, for tests; ``link_base``: the web pages' address in messages.
+    ``inspector`` None: the process does not know its deployment.
     ``lifespan``: what starts and stops with the application (engine, notifier, database).
     """
 
@@ -33,6 +35,7 @@ class Deps:
     sights: Sights = field(default_factory=Sights)
     channels: ChannelSource = no_channels
     link_base: str = ""
+    inspector: Inspector | None = None
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
 

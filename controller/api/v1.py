@@ -14,6 +14,7 @@ from controller.api.routes import (
     cloud,
     clusters,
     control,
+    deployment,
     enrolment,
     hosts,
     incidents,
@@ -52,9 +53,8 @@ def add_api(app: FastAPI, deps: Deps) -> None:
     app.add_middleware(Authenticate, store=deps.store, door=OpenDoor(deps.clock.boottime))
     add_problem_handlers(app)
     everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses(_CAN_HAPPEN))
-    for module in (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud, incidents):
-        everything.include_router(module.router)
-    for module in (notifications, control):
+    inventory = (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud)
+    for module in (*inventory, incidents, notifications, control, deployment):
         everything.include_router(module.router)
     app.include_router(everything)
     app.include_router(enrolment.open_router, prefix=PREFIX, responses=_responses(_AT_THE_DOOR))

@@ -51,6 +51,18 @@ class Api:
         given = {name: value for name, value in params.items() if value is not None}
         return self.send("GET", path, params=given)
 
+    def peek(self, path: str) -> Any:
+        """What lies beside the interface, like ``/healthz``: its JSON whatever its status, None where there is none."""
+        try:
+            response = self._client.get(f"{self.url}{path}")
+        except httpx.HTTPError as error:
+            raise self._unreachable(error, "GET") from error
+        self._keep_time(response)
+        try:
+            return response.json()
+        except ValueError:
+            return None
+
     def send(self, method: str, path: str, body: Any = None, params: Mapping[str, Any] | None = None) -> Answer:
         """Do something, once. Nothing is tried again: a power command is not to be sent twice."""
         try:
@@ -84,9 +96,10 @@ class Api:
         try:
             return Answer(response.text, response.json())
         except ValueError as error:
-            raise self._nobody() from error
+            raise self.nobody() from error
 
-    def _nobody(self) -> CliError:
+    def nobody(self) -> CliError:
+        """Something answers there, but no controller."""
         return CliError(
             f"what answers at {self.url} is no hostfence controller",
             code=Exit.UNREACHABLE,
@@ -111,9 +124,9 @@ class Api:
         try:
             told = response.json()
         except ValueError:
-            return self._nobody()
+            return self.nobody()
         if not isinstance(told, dict) or "detail" not in told or "code" not in told:
-            return self._nobody()
+            return self.nobody()
         match response.status_code:
             case 401:
                 return CliError(

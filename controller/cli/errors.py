@@ -26,7 +26,7 @@ EXPLAINED = {
     Exit.NOT_ALLOWED: "the token is missing or worth nothing, or its role does not allow this",
     Exit.NOT_FOUND: "there is no such host, cluster, incident, pause, channel or notification",
     Exit.NOT_CONFIRMED: "a dangerous command was not confirmed; nothing was done",
-    Exit.NOT_READY: "with --check: something could not be fenced if it died now",
+    Exit.NOT_READY: "with --check: something could not be fenced if it died now; from doctor: there is a problem",
     Exit.INTERRUPTED: "stopped with Ctrl-C; hostfence goes on with what it was told (a watch ends with 0)",
 }
 """Every code, in words."""

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from controller.cli import (
     commands_control,
+    commands_doctor,
     commands_incidents,
     commands_notify,
     commands_power,
@@ -60,6 +61,7 @@ def root(
 
 
 commands_show.add_to(app)
+commands_doctor.add_to(app)
 commands_incidents.add_to(app)
 commands_power.add_to(app)
 app.add_typer(commands_settings.settings_app, name="settings")

@@ -55,6 +55,11 @@ def titled(title: str, *parts: RenderableType) -> RenderableType:
     return Group(plain(title, "bold"), *(Padding(part, (0, 0, 0, 2), expand=False) for part in parts), plain(""))
 
 
+def under(head: Text, *parts: RenderableType) -> RenderableType:
+    """A line that is a heading already, with what belongs to it."""
+    return Group(head, *(Padding(part, (0, 0, 0, 4), expand=False) for part in parts), plain(""))
+
+
 def stacked(*parts: RenderableType) -> RenderableType:
     """One below the other."""
     return Group(*parts)

@@ -21,6 +21,8 @@ _STYLES = {
     "waits": "yellow",
     "warning": "yellow",
     "ready": "green",
+    "ok": "green",
+    "problem": "bold red",
     "fenced": "green",
     "recovered": "green",
     "enforce": "bold",
@@ -39,7 +41,7 @@ def plain(text: object, style: str = "") -> Text:
 
 def state(word: str) -> Text:
     """A state. Colour comes on top of the word; what needs a person stands in capitals."""
-    loud = word in ("held", "blocked")
+    loud = word in ("held", "blocked", "problem")
     return Text(clean(word).upper() if loud else clean(word), style=_STYLES.get(word, ""))
 
 

@@ -167,6 +167,11 @@ def _takes_no_writes() -> ColumnElement[bool]:
     return (func.current_setting("transaction_read_only") == "on").label("takes_no_writes")
 
 
+def wall() -> ColumnElement[datetime]:
+    """The server's own clock as it stands, for people who compare clocks: nothing is decided by it."""
+    return func.clock_timestamp().cast(Instant)
+
+
 def _boottime() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 

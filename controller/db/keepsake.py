@@ -54,27 +54,32 @@ class FileKeepsake:
     """Lasts in a file of the data folder. Controllers that share the folder overwrite each other: each is as good."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / FILE
+        self.path = folder / FILE
         self._remembered: Remembered | None = None
         self._told = False
+
+    @property
+    def lasts(self) -> bool:
+        """False once the folder took no file."""
+        return not self._told
 
     async def recall(self) -> Remembered | None:
         """See :class:`Keepsake`. A process remembers its own; the file tells only what was before it."""
         if self._remembered is None:
-            self._remembered = await asyncio.to_thread(_read, self._path)
+            self._remembered = await asyncio.to_thread(_read, self.path)
         return self._remembered
 
     async def keep(self, remembered: Remembered) -> None:
         """See :class:`Keepsake`."""
         self._remembered = remembered
         try:
-            await asyncio.wait_for(asyncio.to_thread(_write, self._path, remembered), LONGEST_S)
+            await asyncio.wait_for(asyncio.to_thread(_write, self.path, remembered), LONGEST_S)
         except OSError as error:  # a time-out is one too
             if not self._told:
                 log.warning(
                     "cannot keep a sign of life outside of the database: one restored from a physical backup while no"
                     " controller runs will not be noticed; give HOSTFENCE_DATA_DIR a folder this user can write",
-                    path=str(self._path),
+                    path=str(self.path),
                     error=error.strerror or repr(error),
                 )
             self._told = True

@@ -378,6 +378,7 @@ class ControllerRow:
     id: str
     started_at: datetime
     alive_at: datetime
+    version: str = ""
 
 
 class Role(StrEnum):

@@ -44,6 +44,7 @@ class Seen:
     boot_id: str = ""
     pools: tuple[PoolSeen, ...] = ()
     detail: str = ""
+    agent_version: str = ""
 
     @property
     def answered(self) -> bool:

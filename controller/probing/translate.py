@@ -31,6 +31,9 @@ def report_of(witness_id: str, question: Question, answer: ProbeAnswer, *, took_
     )
 
 
+_LONGEST_VERSION = 40
+
+
 def seen_of(host_id: str, answer: WatchAnswer) -> Seen:
     """One agent's watch answer."""
     return Seen(
@@ -51,6 +54,7 @@ def seen_of(host_id: str, answer: WatchAnswer) -> Seen:
             )
             for pool in answer.pools
         ),
+        agent_version=answer.agent_version[:_LONGEST_VERSION],
     )
 
 

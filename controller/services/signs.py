@@ -23,7 +23,8 @@ async def write(tx: Tx, world: World, *, now: datetime) -> None:
     """This controller is alive now. Read no clock after it in the same transaction: the row of its base is locked."""
     mine = next((c for c in await tx.controllers() if c.id == world.controller_id), None)
     started_at = mine.started_at if mine is not None else now
-    await tx.save_controller(ControllerRow(id=world.controller_id, started_at=started_at, alive_at=now))
+    row = ControllerRow(id=world.controller_id, started_at=started_at, alive_at=now, version=world.version)
+    await tx.save_controller(row)
 
 
 async def remember(world: World, *, database_id: str = "", at: datetime) -> None:

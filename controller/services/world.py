@@ -37,6 +37,7 @@ class World:
     power: PowerDevices
     new_id: Callable[[], str]
     controller_id: str
+    version: str = ""
     isolation: Isolation = field(default_factory=Isolation)
     sights: Sights = field(default_factory=Sights)
     keepsake: Keepsake = field(default_factory=ProcessMemory)

@@ -45,6 +45,7 @@ class Controllers(Base):
     id: Mapped[str] = mapped_column(Line, primary_key=True)
     started_at: Mapped[datetime] = mapped_column(Instant)
     alive_at: Mapped[datetime] = mapped_column(Instant)
+    version: Mapped[str] = mapped_column(Line)
 
 
 class DatabaseIdentities(Base):

@@ -72,6 +72,7 @@ MAY = {
     "POST /channels/resend": _OPERATE,
     "GET /audit": _READ,
     "GET /reasons": _READ,
+    "GET /deployment": _READ,
 } | {
     f"{method} {level}/{what}": roles
     for level in ("", "/clusters/{cluster}", "/hosts/{host}")

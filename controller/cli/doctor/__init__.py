@@ -1,0 +1,1 @@
+"""What ``hostfence doctor`` makes of the controller's answers. Pure: it asks nobody."""
