@@ -53,6 +53,17 @@ check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
 	$(BIN)/deptry .
 	$(BIN)/python scripts/generate-docs --check
 
+# Another processor's: make packages ARCH=aarch64
+ARCH ?= $(shell uname -m)
+.PHONY: packages
+packages: .venv/.dev-ready ## Build the agent's .deb and .rpm into dist/ (another processor: ARCH=aarch64)
+	@scripts/debian-counterparts packages
+	$(BIN)/python scripts/build-packages --arch $(ARCH) --out dist
+
+.PHONY: try-packages
+try-packages: packages ## Install them on a clean Debian with systemd, against a real controller (root on Debian; 4 minutes)
+	$(BIN)/python scripts/try-packages dist/hostfence-agent_*.deb dist/hostfence-agent-*.rpm
+
 .PHONY: test-ceph
 test-ceph: .venv/.dev-ready ## Ask a real Ceph of one node through the rbd probe (installs it; not part of make test)
 	@scripts/debian-counterparts ceph
