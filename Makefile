@@ -64,6 +64,11 @@ packages: .venv/.dev-ready ## Build the agent's .deb and .rpm into dist/ (anothe
 try-packages: packages ## Install them on a clean Debian with systemd, against a real controller (root on Debian; 4 minutes)
 	$(BIN)/python scripts/try-packages dist/hostfence-agent_*.deb dist/hostfence-agent-*.rpm
 
+.PHONY: containers
+containers: .venv/.dev-ready ## Build the images, bring docker-compose.yml up, kill a controller and a host (root on Debian; 8 minutes)
+	@scripts/debian-counterparts containers
+	$(BIN)/python scripts/try-containers
+
 .PHONY: test-ceph
 test-ceph: .venv/.dev-ready ## Ask a real Ceph of one node through the rbd probe (installs it; not part of make test)
 	@scripts/debian-counterparts ceph

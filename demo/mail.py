@@ -1,7 +1,7 @@
 """A mail catcher: a small SMTP server on loopback that keeps every mail as a file, and reading them.
 
 Standard library only, so that ``make demo`` needs nothing beyond what the controller needs. As a process:
-``python -m demo.mail FOLDER``.
+``python -m demo.mail FOLDER [ADDRESS:PORT]``.
 """
 
 import asyncio
@@ -70,6 +70,8 @@ class _Catcher:
         partial = self._folder / f"{time.monotonic_ns():020}-{os.getpid()}.part"
         partial.write_bytes(content)
         partial.rename(partial.with_suffix(".eml"))
+        mail = _parse(content)
+        print(f"mail to {mail.recipients}: {mail.subject}", flush=True)
 
 
 async def _content(reader: asyncio.StreamReader) -> bytes:
@@ -79,12 +81,13 @@ async def _content(reader: asyncio.StreamReader) -> bytes:
     return b"".join(lines)
 
 
-async def _main(folder: Path) -> None:
-    server = await asyncio.start_server(_Catcher(folder).serve, "127.0.0.1", 0)
-    print(f"listens on 127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+async def _main(folder: Path, listen: str = "127.0.0.1:0") -> None:
+    address, _, port = listen.rpartition(":")
+    server = await asyncio.start_server(_Catcher(folder).serve, address, int(port))
+    print(f"listens on {address}:{server.sockets[0].getsockname()[1]}", flush=True)
     async with server:
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(Path(sys.argv[1])))
+    asyncio.run(_main(Path(sys.argv[1]), *sys.argv[2:]))

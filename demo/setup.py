@@ -7,25 +7,10 @@ from demo.cloudstack import CLUSTER
 from demo.machine import BMC_PASSWORD
 from demo.processes import MissedError, wait_for
 from demo.tell import Teller
-from demo.world import HEARTBEAT_S, World
+from demo.times import TIMES, TIMES_EVERYWHERE
+from demo.world import World
 
 READY_WITHIN_S = 90.0
-
-TIMES: dict[str, Any] = {
-    "watch_timeout": 8,
-    "grace": 2,
-    "check_interval": 5,
-    "additional_checks": 3,
-    "min_silence": 30,
-    "checking_limit": 30,
-    "off_reads": 3,
-    "read_spacing": 1,
-    "bmc_settle": 10,
-    "healthy_for": 10,
-}
-"""For the cluster: shorter than the defaults, all within the ranges that hostfence accepts."""
-
-TIMES_EVERYWHERE: dict[str, Any] = {"heartbeat_interval": HEARTBEAT_S, "startup_quiet": 10, "vanish_window": 5}
 
 
 def set_up(world: World, api: Api, tell: Teller) -> None:

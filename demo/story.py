@@ -16,8 +16,8 @@ from demo.follow import Follower, Post
 from demo.machine import Machine
 from demo.mail import read_mails
 from demo.processes import wait_for
-from demo.setup import TIMES
 from demo.tell import Teller
+from demo.times import TIMES
 from demo.world import World
 
 DYING, IDLE, OTHER = "kvm-a", "kvm-b", "kvm-c"

@@ -15,8 +15,8 @@ from demo.cloudstack import Cloud, HostPlan, make_cloud
 from demo.machine import BMC_USER, Guest, Machine
 from demo.processes import PYTHON, Child, DemoError, start
 from demo.tell import Teller
+from demo.times import HEARTBEAT_S
 
-HEARTBEAT_S = 1
 CONTROLLER_STARTS_WITHIN_S = 90.0
 CONTROLLER_STOPS_WITHIN_S = 20.0
 _GUESTS = {"kvm-a": {"shop-db": True, "shop-web": False}, "kvm-b": {"wiki": False}, "kvm-c": {"mail-relay": True}}
