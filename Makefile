@@ -45,13 +45,19 @@ test: .venv/.dev-ready ## Run every test; 100 % branch coverage of the decision 
 	$(BIN)/python -m tests.simulation --runs 200 --seed 2 --store postgres
 
 .PHONY: check
-check: .venv/.dev-ready ## Lint, format, types, import rules, dependencies
+check: .venv/.dev-ready docs ## Lint, format, types, import rules, dependencies, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/python scripts/generate-docs --check
+
+.PHONY: docs
+docs: .venv/.dev-ready ## Build docs/ into build/docs; a warning or a link to nothing is an error
+	@rm -rf build/docs build/doctrees
+	$(BIN)/sphinx-build -b html -W --keep-going -q -j 2 -d build/doctrees docs build/docs
+	@! grep -rlE '<(script|link)[^>]+(src|href)="(https?:)?//' --include='*.html' build/docs || { echo "these pages load something from elsewhere" >&2; exit 1; }
 
 # Another processor's: make packages ARCH=aarch64
 ARCH ?= $(shell uname -m)

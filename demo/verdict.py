@@ -6,9 +6,9 @@ from typing import Any
 from demo.api import Api, monotonic
 from demo.cloudstack import FASTER
 from demo.mail import read_mails
-from demo.times import TIMES, TIMES_EVERYWHERE
 from demo.story import DYING, IDLE, OTHER, Seen, policy_waits
 from demo.tell import Teller
+from demo.times import TIMES, TIMES_EVERYWHERE
 from demo.verdict_cloud import Facts, cloud_facts, quarantined_at
 from demo.world import World
 

@@ -1,8 +1,8 @@
-"""What every coded reason means to the person on call, and what to do: plain English, one place.
+"""What every coded reason means to the person on call, where to look, and what to do: plain English, one place.
 
 E-mail, web UI, CLI and the runbook all read from here, so a reason reads the same wherever it shows. The entries stand
-in :mod:`controller.domain.words_evidence` and :mod:`controller.domain.words_acting`; a test checks that none is
-missing.
+in :mod:`controller.domain.words_evidence`, :mod:`controller.domain.words_acting` and
+:mod:`controller.domain.words_look`; a test checks that none is missing.
 """
 
 from dataclasses import dataclass
@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from controller.domain.reasons import Reason
 from controller.domain.words_acting import ACTING
 from controller.domain.words_evidence import EVIDENCE
+from controller.domain.words_look import LOOK
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One sentence or two on what a reason means, and one line on what to do."""
+    """One sentence or two on what a reason means, one line on what to do, and where to look before."""
 
     means: str
     do: str
+    look: str = ""
 
 
-WORDS: dict[Reason, Words] = {reason: Words(means, do) for reason, (means, do) in (EVIDENCE | ACTING).items()}
+WORDS: dict[Reason, Words] = {
+    reason: Words(means, do, LOOK.get(reason, "")) for reason, (means, do) in (EVIDENCE | ACTING).items()
+}
 """Every :class:`Reason` there is."""
 
 

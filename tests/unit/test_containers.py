@@ -1,4 +1,4 @@
-"""Dockerfiles and docker-compose.yml, read: what is closed, what is pinned, what names what (`make containers` runs them)."""
+"""Dockerfiles and docker-compose.yml, read: what is closed, pinned, named (`make containers` runs them)."""
 
 import re
 import tomllib
@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from controller.config import Config
+from probe_agent.config import _PARSERS as AGENT_SETTINGS
 from probe_agent.config import DEFAULT_UID
-from probe_agent.config import _PARSERS as AGENT_SETTINGS  # noqa: PLC2701
 
 HOUSE = Path(__file__).parents[2]
 VERSION = tomllib.loads((HOUSE / "pyproject.toml").read_text())["project"]["version"]

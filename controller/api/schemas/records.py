@@ -27,10 +27,14 @@ class AuditPage(Answer):
 
 
 class ReasonOut(Answer):
-    """A reason in words. ``needs_a_person``: the hold never ends in an action by itself; ``waits``: time ends it."""
+    """A reason in words: what it means, where to look, what to do.
+
+    `needs_a_person`: the hold never ends in an action by itself; `waits`: time ends it.
+    """
 
     code: Reason
     means: str
+    look: str
     do: str
     needs_a_person: bool
     waits: bool
@@ -40,5 +44,10 @@ class ReasonOut(Answer):
         """From the one table of words."""
         words = words_for(reason)
         return cls(
-            code=reason, means=words.means, do=words.do, needs_a_person=reason in NEEDS_A_PERSON, waits=reason in WAITS
+            code=reason,
+            means=words.means,
+            look=words.look,
+            do=words.do,
+            needs_a_person=reason in NEEDS_A_PERSON,
+            waits=reason in WAITS,
         )

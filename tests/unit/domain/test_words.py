@@ -4,7 +4,11 @@ import pytest
 
 from controller.domain.reasons import Reason
 from controller.domain.words import WORDS, label, words_for
+from controller.domain.words_look import LOOK
 
+CHANGES = re.compile(
+    r"systemctl (re)?(start|stop|load)|hostfence (fence|acknowledge|cancel|retry|power|un?pause)|reboot"
+)
 JARGON = re.compile(r"\b[a-z]+_[a-z_]+\b")
 
 
@@ -26,6 +30,19 @@ def test_words_are_plain_sentences(reason: Reason) -> None:
         assert not JARGON.search(text), "codes are for machines"
         assert "  " not in text
         assert len(text) < 240, "nobody reads more at night"
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_says_where_to_look(reason: Reason) -> None:
+    look = words_for(reason).look
+    assert look.endswith((".", "?"))
+    assert "  " not in look
+    assert len(look) < 240
+    assert not CHANGES.search(look), "who looks changes nothing"
+
+
+def test_no_place_to_look_is_left_of_a_reason_that_is_gone() -> None:
+    assert set(LOOK) == set(Reason)
 
 
 def test_no_two_reasons_mean_the_same() -> None:
