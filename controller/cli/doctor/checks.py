@@ -13,7 +13,7 @@ from controller.cli.doctor.check import PROBLEM, Check, Findings
 class Answers:
     """What the controller said. None: it did not; ``refused`` says why, by the name of the part.
 
-    ``version``: this command line's; ``here`` and ``now``: this machine's clock and the controller's at one moment.
+    ``tested`` None: no channel was asked to send anything. ``version``: this command line's; ``here`` and ``now``: this machine's clock and the controller's at one moment.
     """
 
     version: str
@@ -25,8 +25,8 @@ class Answers:
     deployment: Mapping[str, Any] | None = None
     hosts: Sequence[Mapping[str, Any]] | None = None
     readiness: Sequence[Mapping[str, Any]] | None = None
-    settings: Mapping[str, Any] | None = None
-    notifications: Sequence[Mapping[str, Any]] | None = None
+    channels: Sequence[Mapping[str, Any]] | None = None
+    tested: Sequence[Mapping[str, Any]] | None = None
     cloud: Mapping[str, Any] | None = None
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -49,8 +49,8 @@ def all_checks(found: Answers, *, armed: bool = False) -> list[Check]:
         if whole is not None:
             checks.append(site.agents(found.hosts, whole))
         checks += site.readiness(found.readiness, armed=armed)
-    if found.settings is not None and found.notifications is not None:
-        checks.append(site.channels(found.settings, found.notifications))
+    if found.channels is not None:
+        checks.append(site.channels(found.channels, found.tested))
     return checks
 
 

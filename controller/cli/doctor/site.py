@@ -85,22 +85,28 @@ def _stands(cause: Mapping[str, Any], *, armed: bool) -> str:
     return WARNING if chosen else _STANDS.get(cause["readiness"], OK)
 
 
-def channels(settings: Mapping[str, Any], notices: Sequence[Mapping[str, Any]]) -> Check:
-    """Whether anybody would be told: the newest message through each channel (``notices``: newest first)."""
+def channels(told: Sequence[Mapping[str, Any]], tested: Sequence[Mapping[str, Any]] | None) -> Check:
+    """Whether anybody would be told. ``tested``: what became of a test through each, where one was asked for."""
     found = Findings()
-    names = [str(one.get("name")) for one in (settings.get("channels") or {}).get("value") or ()]
+    names = [str(one["name"]) for one in told if one["kind"] is not None]
     if not names:
         found.add(PROBLEM, "there is no notification channel", "Write channels (docs/notifications.md).")
-    last: dict[str, Mapping[str, Any]] = {}
-    for notice in notices:
-        for delivery in notice["deliveries"]:
-            last.setdefault(delivery["channel"], delivery)
-    for name in names:
-        if name not in last:
-            found.add(WARNING, f"{name}: nothing was ever sent through it", "Test each channel once.")
-        elif last[name]["status"] != "sent":
-            state = PROBLEM if last[name]["tries"] else OK
-            why = last[name]["last_error"] or "not tried yet"
-            todo = "Mend the receiver, or the channel's settings." if last[name]["tries"] else ""
-            found.add(state, f"{name}: the newest message is {last[name]['status']} ({why})", todo)
+    for one in told:
+        if one["dead"]:
+            todo = "Mend the receiver or the channel, then: hostfence channels resend CHANNEL."
+            found.add(PROBLEM, f"{one['name']}: {count(one['dead'], 'message')} given up", todo)
+        if one["pending"]:
+            found.add(WARNING, f"{one['name']}: {count(one['pending'], 'message')} waiting to be sent")
+        if one["last_sent_at"] is None and one["kind"] is not None and tested is None:
+            todo = "Test each channel once: hostfence channels test CHANNEL, or hostfence doctor --send-tests."
+            found.add(WARNING, f"{one['name']}: nothing was ever sent through it", todo)
+    for one in tested or ():
+        if not one["taken"]:
+            found.add(
+                PROBLEM, f"{one['channel']}: a test was not taken: {one['said']}", "Mend the receiver or the channel."
+            )
+        else:
+            found.add(
+                OK, f"{one['channel']}: a test {'arrived' if one['confirmed'] else 'left'} in {one['took_s']:.1f} s"
+            )
     return found.said("notifications", f"Notifications by {some(names)}" if names else "Nobody would be told")

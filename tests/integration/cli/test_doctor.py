@@ -71,6 +71,19 @@ def test_a_reporter_is_told_what_it_may_not_see(site: Site, cli: Cli) -> None:
     assert "Traceback" not in ran.out + ran.err
 
 
+def test_channels_are_tested_only_when_asked_for(site: Site, cli: Cli) -> None:
+    nobody = {"kind": "email", "host": "127.0.0.1", "port": 1, "tls": "none", "sender": "h@x.example"}
+    channel = {"name": "mail", **nobody, "recipients": ["on-call@x.example"]}
+    site.call("PATCH", "/settings", {"channels": [channel]})
+    try:
+        assert checks(cli)[1]["notifications"]["details"] == ["mail: nothing was ever sent through it"]
+        found = checks(cli, "--send-tests")[1]["notifications"]
+        assert found["state"] == "problem"
+        assert found["details"][-1].startswith("mail: a test was not taken: ")
+    finally:
+        site.call("PATCH", "/settings", {"channels": None})
+
+
 def test_no_controller_and_no_token(cli: Cli) -> None:
     assert cli("doctor", HOSTFENCE_URL="http://127.0.0.1:1").code == 3
     assert cli("doctor", HOSTFENCE_TOKEN="nonsense").code == 4

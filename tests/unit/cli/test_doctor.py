@@ -12,6 +12,7 @@ from rich.console import Console
 
 from controller.api.schemas.cloud import CloudOut
 from controller.api.schemas.deployment import DeploymentOut
+from controller.api.schemas.notifications import ChannelOut, ChannelTestOut
 from controller.api.schemas.readiness import ClusterReadinessOut
 from controller.cli.commands_doctor import shown
 from controller.cli.doctor.check import OK, PROBLEM, WARNING, Check, worst_of
@@ -64,8 +65,28 @@ CLOUD: dict[str, Any] = {
     "at": AT,
     "read_at": AT,
 }
-SETTINGS = {"channels": {"value": [{"name": "operators"}], "source": "global"}}
-NOTICES = [{"deliveries": [{"channel": "operators", "status": "sent", "tries": 1, "last_error": ""}]}]
+CHANNEL: dict[str, Any] = {
+    "name": "operators",
+    "kind": "email",
+    "goes_to": "on-call@example.org",
+    "confirms": False,
+    "min_severity": "info",
+    "clusters": [],
+    "events": [],
+    "digest_after": 10,
+    "pending": 0,
+    "dead": 0,
+    "last_sent_at": AT,
+}
+TEST: dict[str, Any] = {
+    "notification_id": "n1",
+    "channel": "operators",
+    "kind": "email",
+    "taken": True,
+    "confirmed": True,
+    "said": "250 fine",
+    "took_s": 0.31,
+}
 
 
 def a_cluster(*causes: dict[str, Any], codes: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -108,8 +129,7 @@ def everything(**changed: Any) -> Answers:
         "deployment": copy.deepcopy(DEPLOYMENT),
         "hosts": HOSTS,
         "readiness": [a_cluster()],
-        "settings": SETTINGS,
-        "notifications": NOTICES,
+        "channels": [CHANNEL],
         "cloud": CLOUD,
     }
     return Answers(**{**plain, **changed})
@@ -125,6 +145,8 @@ def test_the_values_here_are_what_the_interface_sends() -> None:
     read = {**DEPLOYMENT, "database": {**DEPLOYMENT["database"], "schema": "20261130_13", "newest": "20261130_13"}}
     assert DeploymentOut.model_validate(read).model_dump(mode="json") == DEPLOYMENT
     assert CloudOut.model_validate(CLOUD).model_dump(mode="json") == CLOUD
+    assert ChannelOut.model_validate(CHANNEL).model_dump(mode="json") == CHANNEL
+    assert ChannelTestOut.model_validate(TEST).model_dump(mode="json") == TEST
     cluster = a_cluster(a_cause("x", Group.ARMED))
     assert ClusterReadinessOut.model_validate(cluster).model_dump(mode="json") == cluster
 
@@ -255,17 +277,31 @@ def test_readiness_is_taken_over_and_a_persons_choice_is_no_fault(
 
 
 @pytest.mark.parametrize(
-    ("status", "tries", "state"),
-    [("sent", 1, OK), ("pending", 0, OK), ("pending", 3, PROBLEM), ("dead", 9, PROBLEM), (None, 0, WARNING)],
+    ("changed", "state", "said"),
+    [
+        ({}, OK, ""),
+        ({"dead": 2}, PROBLEM, "2 messages given up"),
+        ({"pending": 1}, WARNING, "1 message waiting"),
+        ({"last_sent_at": None}, WARNING, "nothing was ever sent"),
+        ({"kind": None, "dead": 1, "last_sent_at": None}, PROBLEM, "there is no notification channel"),
+    ],
 )
-def test_channels_by_their_newest_message(status: str | None, tries: int, state: str) -> None:
-    newest = [] if status is None else [{"channel": "operators", "status": status, "tries": tries, "last_error": "550"}]
-    older = [] if status is None else NOTICES
-    assert named(everything(notifications=[{"deliveries": newest}, *older]), "notifications").state == state
+def test_channels_by_what_became_of_their_messages(changed: dict[str, Any], state: str, said: str) -> None:
+    found = named(everything(channels=[{**CHANNEL, **changed}]), "notifications")
+    assert (found.state, said in " ".join(found.details)) == (state, True), found
+
+
+def test_a_test_through_a_channel_says_more_than_its_past() -> None:
+    silent = {**CHANNEL, "last_sent_at": None}
+    well = named(everything(channels=[silent], tested=[TEST]), "notifications")
+    assert (well.state, well.details) == (OK, ("operators: a test arrived in 0.3 s",))
+    refused = {**TEST, "taken": False, "said": "550 no such box"}
+    found = named(everything(channels=[silent], tested=[refused]), "notifications")
+    assert (found.state, "550 no such box" in found.details[0]) == (PROBLEM, True)
 
 
 def test_without_a_channel_nobody_is_told() -> None:
-    assert named(everything(settings={"channels": {"value": []}}), "notifications").state == PROBLEM
+    assert named(everything(channels=[]), "notifications").state == PROBLEM
 
 
 def test_many_hosts_are_counted() -> None:
