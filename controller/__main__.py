@@ -33,7 +33,6 @@ from controller.db.secrecy import KeyMismatchError
 from controller.db.store import StoreUnavailable
 from controller.domain.model import Role
 from controller.services import access
-from controller.services.explaining import Explainer
 
 log = structlog.get_logger(__name__)
 
@@ -108,17 +107,26 @@ async def _run(house: House, config: Config, listening: socket.socket) -> None:
             clock=house.clock,
             operations=house.operator,
             device_rules=house.device_rules,
-            explainer=Explainer(house.world),
+            explainer=house.explainer,
             sights=house.world.sights,
             channels=house.channels,
             link_base=house.link_base,
             inspector=house.inspector,
             version=version("hostfence"),
+            meter=house.meter,
+            monitoring=house.monitoring,
+            metrics_without_token=config.metrics_without_token,
         ),
         WebOptions(public_url=str(config.public_url or ""), frame_ancestors=config.frame_ancestors),
     )
     server = _Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=SHUTDOWN_S)
+        uvicorn.Config(
+            app,
+            log_config=None,  # its loggers end in ours
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
     )
 
     # uvicorn raises the signal that ended it once more, for the handler it found: by default the process would end

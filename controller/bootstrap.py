@@ -26,10 +26,14 @@ from controller.db.unit_of_work import PostgresStore
 from controller.domain.addresses import refused_for_power_device
 from controller.domain.enrolment import Authority
 from controller.domain.exec_presets import proves
+from controller.domain.figures import Written
 from controller.domain.inheritance import channels_of
 from controller.domain.model import Host, Pool, Vm
+from controller.domain.vitals import NOTIFIER
+from controller.engine.mailbag import LEASE
 from controller.engine.notifier import Notifier
 from controller.engine.supervisor import Loop, Supervisor
+from controller.metrics.prometheus import PrometheusMeter
 from controller.notifications.channels.apprise import AT_ONCE, Apprise
 from controller.notifications.channels.cloudstack import CloudStackAlerts
 from controller.notifications.channels.email import Email
@@ -48,8 +52,11 @@ from controller.power.names import look_up, place_refused
 from controller.power.registry import PowerRegistry
 from controller.probing.agents import HttpAgents
 from controller.probing.tls import NoTrustError, ReadAuthority, SecureClients
+from controller.services.chronicle import log_transitions
 from controller.services.deployment import DatabaseFacts, Inspector, KeyFacts, ProcessFacts
 from controller.services.device_rules import DeviceRules
+from controller.services.explaining import Explainer
+from controller.services.monitoring import ANSWERS_WITHIN_S, Monitoring, Sources
 from controller.services.operator import Operator
 from controller.services.world import World
 
@@ -65,6 +72,9 @@ class House:
     world: World
     operator: Operator
     supervisor: Supervisor
+    meter: PrometheusMeter
+    explainer: Explainer
+    monitoring: Monitoring
     engines: tuple[AsyncEngine, ...]
     agents: HttpAgents
     cloud: Cloud
@@ -93,7 +103,14 @@ def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
     engine = make_engine(url)
     # Its own connection: the time is asked for inside transactions, which must not wait for each other's connections.
     clock_engine = make_engine(url, pool_size=1)
-    store = PostgresStore(engine, keys=keys)
+    health_engine = make_engine(url, pooled=False, statement_timeout_s=ANSWERS_WITHIN_S)
+    meter = PrometheusMeter()
+
+    def listener(written: Sequence[Written]) -> None:
+        log_transitions(written)
+        meter.written(written)
+
+    store = PostgresStore(engine, keys=keys, listener=listener)
     clock = SqlClock(clock_engine)
     agents = HttpAgents(secure=SecureClients(_authority(store, clock)))
     cloud = _cloud(config, store, clock)
@@ -127,6 +144,7 @@ def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
         controller_id=controller_id,
         version=version("hostfence"),
         keepsake=keepsake,
+        meter=meter,
         driver_proves=lambda device: device.driver in registry.names and proves(device),
         bmc_address_refused=lambda address: not rules.allow_local and bool(refused_for_power_device(address)),
     )
@@ -134,13 +152,21 @@ def build(config: Config, *, url: str, keys: Sequence[str]) -> House:
     snmp = SnmpPost(EngineIdentity(config.data_dir))
     channels = _channels(world, snmp, source=link_base or "urn:hostfence")
     notifier = Notifier(store, clock, channels, link_base=link_base)
+    telling = Loop(NOTIFIER, NOTIFIER_EVERY_S, notifier.beat, stop=notifier.stop, may_take_s=2 * LEASE.total_seconds())
+    explainer = Explainer(world)
+    sources = Sources(
+        database=lambda: migrate.look(health_engine), steady=lambda: clock.base, version=version("hostfence")
+    )
     return House(
         store=store,
         clock=clock,
         world=world,
         operator=Operator(world),
-        supervisor=Supervisor(world, extra=(Loop("notifier", NOTIFIER_EVERY_S, notifier.beat, stop=notifier.stop),)),
-        engines=(engine, clock_engine),
+        supervisor=Supervisor(world, extra=(telling,)),
+        meter=meter,
+        explainer=explainer,
+        monitoring=Monitoring(world, explainer, meter, sources),
+        engines=(engine, clock_engine, health_engine),
         agents=agents,
         cloud=cloud,
         registry=registry,

@@ -48,6 +48,7 @@ _REMEDY = {
     "cloudstack_api_key": "write the API key of a root admin",
     "cloudstack_secret_key": "write the secret key that belongs to HOSTFENCE_CLOUDSTACK_API_KEY",
     "cloudstack_ca_file": "write the absolute path of a file with certificates",
+    "metrics_without_token": "write true or false",
     "lab_allow_loopback_bmc": "write true or false",
 }
 
@@ -98,6 +99,8 @@ class Config(BaseSettings):
     """Of a root admin's: disks and their places are shown to nobody else."""
     cloudstack_ca_file: Path | None = None
     """Certificate authorities that CloudStack's certificate is checked with, instead of the system's."""
+    metrics_without_token: bool = False
+    """Let whoever reaches the port read ``/metrics``, where clusters and hosts are named."""
     lab_allow_loopback_bmc: bool = False
     """Accept a BMC on a loopback or link-local address: for laboratories, where BMCs are simulated."""
 

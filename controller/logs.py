@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 _SECRET_NAME = re.compile(r"password|passwd|token|secret|authorization|credential", re.IGNORECASE)
 _SECRET_TEXT = re.compile(r"(postgresql(?:\+\w+)?://[^:/@\s]*:)[^@\s]+(@)|(Bearer )\S+", re.IGNORECASE)
@@ -18,21 +19,39 @@ _silent: ContextVar[bool] = ContextVar("http_silent", default=False)
 
 
 def configure(*, as_json: bool = False, level: int = logging.INFO) -> None:
-    """Set up structlog for the process. ``as_json`` for machines, otherwise lines for people."""
+    """Set up structlog for the process. ``as_json`` for machines, otherwise lines for people.
+
+    Libraries log through Python's own logging: from WARNING on, in the same form, so that no line of a JSON log is not
+    JSON.
+    """
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    begin: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    end: list[Processor] = [structlog.processors.format_exc_info, hide_secrets, renderer]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            hide_secrets,
-            renderer,
-        ],
+        processors=[*begin, *end],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=False,
     )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*begin, _name_the_logger],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *end],
+        )
+    )
+    logging.root.handlers = [handler]
+    logging.root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+
+
+def _name_the_logger(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["logger"] = event["_record"].name
+    return event
 
 
 def hide_secrets(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

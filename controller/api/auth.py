@@ -51,11 +51,15 @@ class Authenticate:
         await self._app(scope, receive, send)
 
     async def _principal(self, headers: Headers) -> Principal | None:
-        kind, _, token = headers.get("authorization", "").partition(" ")
-        token = token.strip()
-        if kind.lower() != "bearer" or not 0 < len(token) <= _LONGEST_TOKEN:
-            return None
-        return await authenticate(self._store, token)
+        token = token_of(headers)
+        return None if token is None else await authenticate(self._store, token)
+
+
+def token_of(headers: Headers) -> str | None:
+    """The bearer token that a request brings; None for none, and for what cannot be one."""
+    kind, _, token = headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    return token if kind.lower() == "bearer" and 0 < len(token) <= _LONGEST_TOKEN else None
 
 
 _bearer = HTTPBearer(auto_error=False, description="a token made by POST /api/v1/tokens, or printed at the first start")
@@ -76,7 +80,10 @@ class _May:
         return principal
 
 
-Viewer = Annotated[Principal, Security(_May(Role.VIEWER, Role.OPERATOR, Role.ADMIN))]
+READERS = (Role.VIEWER, Role.OPERATOR, Role.ADMIN)
+"""Roles that may read; a reporter may not."""
+
+Viewer = Annotated[Principal, Security(_May(*READERS))]
 """Whoever may read."""
 Reporter = Annotated[Principal, Security(_May(Role.REPORTER, Role.OPERATOR, Role.ADMIN))]
 """Whoever may say that a host is gone or back."""

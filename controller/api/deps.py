@@ -8,10 +8,12 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Request
 
 from controller.db.store import Clock, Store
+from controller.metrics.base import Meter, NoMeter
 from controller.notifications.registry import ChannelSource, no_channels
 from controller.services.deployment import Inspector
 from controller.services.device_rules import DeviceRules
 from controller.services.explaining import Explainer
+from controller.services.monitoring import Monitoring
 from controller.services.operations import Operations
 from controller.services.sights import Sights
 
@@ -23,6 +25,8 @@ class Deps:
     ``sights``: what the engine of this process was last told by each agent.
     ``channels``: what notifications leave through, for tests; ``link_base``: the web pages' address in messages.
     ``inspector`` None: the process does not know its deployment.
+    ``monitoring`` None: nobody keeps figures, and the process is never ready.
+    ``metrics_without_token``: whoever reaches the port may read the figures.
     ``lifespan``: what starts and stops with the application (engine, notifier, database).
     """
 
@@ -36,6 +40,9 @@ class Deps:
     channels: ChannelSource = no_channels
     link_base: str = ""
     inspector: Inspector | None = None
+    meter: Meter = field(default_factory=NoMeter)
+    monitoring: Monitoring | None = None
+    metrics_without_token: bool = False
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
 
 

@@ -7,7 +7,9 @@ from fastapi.openapi.utils import get_openapi
 
 from controller.api import docs, health
 from controller.api.auth import Authenticate, bearer
+from controller.api.counting import CountRequests
 from controller.api.deps import Deps
+from controller.api.metrics import add_metrics
 from controller.api.open_door import OpenDoor
 from controller.api.problems import MEDIA_TYPE, Problem, add_problem_handlers
 from controller.api.routes import (
@@ -48,9 +50,10 @@ _AT_THE_DOOR = {
 
 
 def add_api(app: FastAPI, deps: Deps) -> None:
-    """Add everything under ``/api/v1``, ``/healthz`` and ``/docs``."""
+    """Add everything under ``/api/v1``, ``/healthz``, ``/readyz``, ``/metrics`` and ``/docs``."""
     app.state.deps = deps
     app.add_middleware(Authenticate, store=deps.store, door=OpenDoor(deps.clock.boottime))
+    app.add_middleware(CountRequests, meter=deps.meter, boottime=deps.clock.boottime)
     add_problem_handlers(app)
     everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses(_CAN_HAPPEN))
     inventory = (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud)
@@ -59,6 +62,7 @@ def add_api(app: FastAPI, deps: Deps) -> None:
     app.include_router(everything)
     app.include_router(enrolment.open_router, prefix=PREFIX, responses=_responses(_AT_THE_DOOR))
     app.include_router(health.router)
+    add_metrics(app, deps, _responses({status: _CAN_HAPPEN[status] for status in (401, 403, 503)}))
     docs.add_docs(app)
     _describe_problems(app)
 

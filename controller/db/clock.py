@@ -86,6 +86,11 @@ class SqlClock:
         """Seconds of ``CLOCK_BOOTTIME``."""
         return self._boottime()
 
+    @property
+    def base(self) -> Base | None:
+        """The corrections as this process read them last; None before its first read."""
+        return self._last.base if self._last is not None else None
+
     async def sleep(self, seconds: float) -> None:
         """Wait without holding anything."""
         await asyncio.sleep(seconds)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,23 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from controller.db.engine import make_engine
 from controller.db.errors import store_errors
 from controller.db.models import Base
-from controller.db.store import StoreError
+from controller.db.store import StoreError, StoreUnavailable
+from controller.domain.vitals import DatabaseState
 
 MIGRATION_LOCK = 0x686F7374_6D696772
 """Any number ("hostmigr"): controllers that start together migrate one after the other."""
 
 _WAIT_S = 300
+_HERE = text(
+    "SELECT to_regclass('alembic_version') IS NOT NULL AS has_tables,"
+    " current_setting('transaction_read_only') = 'on' AS takes_no_writes"
+)
+_APPLIED = text("SELECT version_num FROM alembic_version")
 
 
 class SchemaError(StoreError):
@@ -65,6 +73,25 @@ async def check(url: str) -> list[str]:
     return found
 
 
+async def look(engine: AsyncEngine) -> DatabaseState:
+    """Whether the database answers, takes writes, and has this version's tables: cheap, for asking again and again."""
+    try:
+        with store_errors():
+            async with engine.connect() as connection:
+                found = (await connection.execute(_HERE)).one()
+                applied = set((await connection.execute(_APPLIED)).scalars()) if found.has_tables else set()
+    except StoreUnavailable:
+        return DatabaseState.AWAY
+    if found.takes_no_writes:
+        return DatabaseState.READ_ONLY
+    return DatabaseState.FITS if applied == _heads() else DatabaseState.OTHER_SCHEMA
+
+
+@cache
+def _heads() -> frozenset[str]:
+    return frozenset(ScriptDirectory.from_config(_config()).get_heads())
+
+
 async def _in_transaction(url: str, work: Any) -> None:
     # A migration may take longer than a statement of the running service is allowed to.
     engine = make_engine(url, pooled=False, json_as_text=False, statement_timeout_s=_WAIT_S, lock_timeout_s=_WAIT_S)
@@ -107,9 +134,8 @@ def _known(config: Config) -> set[str]:
 
 
 def _differences(connection: Connection) -> list[str]:
-    heads = set(ScriptDirectory.from_config(_config()).get_heads())
     context = MigrationContext.configure(connection, opts={"compare_type": True})
-    missing = [f"migration {head} is not applied" for head in sorted(heads - set(context.get_current_heads()))]
+    missing = [f"migration {head} is not applied" for head in sorted(_heads() - set(context.get_current_heads()))]
     return missing + [repr(difference) for difference in compare_metadata(context, Base.metadata)]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from controller.db.errors import store_errors
 from controller.db.secrecy import Vault
 from controller.db.store import Conflict, StoreError
+from controller.domain.figures import Written
 
 
 class Session:
@@ -18,6 +19,8 @@ class Session:
         self._connection = connection
         self._broken_by: StoreError | None = None
         self._over = False
+        self.written: list[Written] = []
+        """What the listener is told of after the commit."""
 
     async def run(self, statement: Executable, values: Mapping[str, Any] | None = None) -> CursorResult[Any]:
         """Execute one statement. After an error PostgreSQL takes no more in this transaction, and neither do we.

@@ -14,9 +14,12 @@ Both pass ``tests/contracts/test_store.py``. What every store promises:
    Naming a row that does not exist (a host's cluster, an event's incident) is a :class:`Conflict` on that field.
 9. History (incidents, attempts, effects, notices, audit) outlives the hosts and clusters it names, so that caps hold
    when somebody deletes a host and adds it again. Settings, pauses, health, VMs go with their host or cluster.
+10. What a transaction wrote of :data:`~controller.domain.figures.Written` is told to the store's listener after its
+    commit, and only then, in the order of writing and in the task that committed. A transaction whose commit got no
+    answer is not told of.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +29,7 @@ from controller.db.store_outbox import OutboxTx
 from controller.db.store_pages import PagesTx
 from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
+from controller.domain.figures import Counts, Written
 from controller.domain.incident import Incident, IncidentBrief, State
 from controller.domain.model import (
     ApiToken,
@@ -47,6 +51,9 @@ from controller.domain.model import (
 )
 from controller.domain.restored import DatabaseIdentity
 
+Listener = Callable[[Sequence[Written]], None]
+"""Told of what one transaction committed. It must not raise, and has no transaction."""
+
 
 class StoreError(Exception):
     """Base of everything a store raises."""
@@ -57,6 +64,11 @@ class StoreUnavailable(StoreError):  # noqa: N818 - reads as what it is
 
     Nothing was stored, unless the answer to the commit itself was lost: then nobody knows until the next transaction.
     """
+
+
+def nobody_listens(written: Sequence[Written]) -> None:
+    """The listener of a store that has none."""
+    del written
 
 
 class Conflict(StoreError):  # noqa: N818
@@ -356,6 +368,11 @@ class Tx(OutboxTx, PagesTx, Protocol):
 
     async def settle_database(self, database_id: str) -> None:
         """Write down that the database of this id lies where it lies now."""
+        ...
+
+    # -- figures
+    async def counts(self, *, now: datetime, dead_since: datetime) -> Counts:
+        """What there is to count now. ``dead_since``: of messages given up, those of notices that are younger."""
         ...
 
     # -- access

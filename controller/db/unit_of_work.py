@@ -10,6 +10,7 @@ from controller.db.errors import DRIVER_ERRORS, store_errors
 from controller.db.repositories.access import AccessRepository
 from controller.db.repositories.acting import ActingRepository
 from controller.db.repositories.cloud import CloudRepository
+from controller.db.repositories.counting import CountingRepository
 from controller.db.repositories.enrolment import EnrolmentRepository
 from controller.db.repositories.incidents import IncidentRepository
 from controller.db.repositories.inventory import InventoryRepository
@@ -21,7 +22,7 @@ from controller.db.repositories.settings import SettingRepository
 from controller.db.repositories.sign_in import SignInRepository
 from controller.db.secrecy import Vault
 from controller.db.session import Session
-from controller.db.store import Store
+from controller.db.store import Listener, Store, nobody_listens
 
 
 class PostgresTx(
@@ -37,6 +38,7 @@ class PostgresTx(
     SignInRepository,
     MarksRepository,
     SealedRepository,
+    CountingRepository,
 ):
     """One open transaction; see :class:`controller.db.store.Tx`. Changing keys is PostgreSQL's alone."""
 
@@ -47,11 +49,13 @@ class PostgresStore:
     Args:
         engine: of :func:`controller.db.engine.make_engine`; its maker disposes of it.
         keys: Fernet keys for secrets at rest; the first one writes, all of them read.
+        listener: told of what was committed.
     """
 
-    def __init__(self, engine: AsyncEngine, *, keys: Sequence[str]) -> None:
+    def __init__(self, engine: AsyncEngine, *, keys: Sequence[str], listener: Listener = nobody_listens) -> None:
         self._engine = engine
         self._vault = Vault(keys)
+        self._listener = listener
 
     def transaction(self) -> AbstractAsyncContextManager[PostgresTx]:
         """One short transaction; never held open over the network."""
@@ -77,6 +81,8 @@ class PostgresStore:
             session.end()
             with suppress(*DRIVER_ERRORS):
                 await asyncio.shield(connection.close())
+        if session.written:
+            self._listener(session.written)
 
 
 def _keeps_the_port(store: PostgresStore) -> Store:

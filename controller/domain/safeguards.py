@@ -138,10 +138,10 @@ def slots(attempts: Iterable[Attempt], *, since: datetime, cluster_id: str | Non
 
 def _armed(facts: ClusterFacts, policy: Policy, now: datetime) -> list[Reason]:
     found = [] if policy.mode is Mode.ENFORCE else [Reason.OBSERVE_MODE]
-    return found + [_code(pause) for pause in facts.pauses if pause.active(now) and _applies(pause, facts.host)]
+    return found + [pause_code(pause) for pause in facts.pauses if pause.active(now) and _applies(pause, facts.host)]
 
 
-def _code(pause: Pause) -> Reason:
+def pause_code(pause: Pause) -> Reason:
     """Hostfence's own pauses carry a code; a person's is a pause whatever it says."""
     own = pause.by == SYSTEM and pause.reason in set(Reason)
     return Reason(pause.reason) if own else Reason.PAUSED

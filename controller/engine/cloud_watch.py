@@ -51,6 +51,7 @@ class CloudWatch:
     async def poll(self) -> None:
         """Ask once, and act on what changed."""
         seen = await self.world.cloud.poll()
+        self.world.meter.cloud_polled(told=seen.known)
         await self._note_trouble(seen.trouble)
         if not seen.known:
             return
@@ -97,10 +98,12 @@ class CloudWatch:
         try:
             inventory = await world.cloud.inventory()
         except CloudUnreadableError as error:
+            self.world.meter.cloud_read(well=False)
             log.warning("the cloud's inventory cannot be read", error=str(error))
             await cloud_reports.note_problem(world.store, world.clock, str(error))
             return
         if inventory is not None:
+            self.world.meter.cloud_read(well=True)
             allow_local = not world.bmc_address_refused("127.0.0.1")
             result = await inventory_sync.apply(world.store, world.clock, inventory, allow_local=allow_local)
             self._log_news((*filter(None, [result.report.problem]), *result.report.warnings))

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from controller.domain.incident import Incident
 from controller.services.scene import Scene, read_scene
 from controller.services.signs import is_lost
@@ -69,6 +71,7 @@ class Step:
         """The host among its neighbors, in a transaction of its own."""
         async with self.world.store.transaction() as tx:
             scene = await read_scene(tx, self.incident.host_id, method=self.incident.method)
+        structlog.contextvars.bind_contextvars(host=scene.host.name)
         self.looking = True
         return scene
 

@@ -13,7 +13,7 @@ from controller.db.store import StoreUnavailable
 from controller.engine import certificates, cloud_watch, effects, presence, readiness
 from controller.engine.cloud_watch import CloudWatch
 from controller.engine.watcher import POLL_S, Watcher
-from controller.engine.worker import Worker
+from controller.engine.worker import WORKER, Worker
 from controller.services.world import World
 
 log = structlog.get_logger(__name__)
@@ -25,12 +25,17 @@ LAST_BEAT_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """One thing done again and again, ``every`` so many seconds. ``stop``: ends what its beats left under way."""
+    """One thing done again and again, ``every`` so many seconds. ``stop``: ends what its beats left under way.
+
+    ``may_take_s``: a process whose loop has not got through for longer is not fit for work; None where that keeps
+    nobody waiting.
+    """
 
     name: str
     every: float
     beat: Callable[[], Awaitable[object]]
     stop: Callable[[], Awaitable[object]] | None = None
+    may_take_s: float | None = None
 
 
 class Supervisor:
@@ -43,11 +48,12 @@ class Supervisor:
         self.watcher = Watcher(world)
         self.cloud_watch = CloudWatch(world)
         self._loops = (
-            Loop("worker", 0.25, self._work),
-            Loop("watcher", POLL_S, self.watcher.poll),
-            Loop("effects", 1.0, lambda: effects.do_due(world)),
+            Loop(WORKER, 0.25, self._work, may_take_s=60.0),
+            # It asks neighbors about every host that fell silent, one after the other: a storm takes its time.
+            Loop("watcher", POLL_S, self.watcher.poll, may_take_s=120.0),
+            Loop("effects", 1.0, lambda: effects.do_due(world), may_take_s=300.0),
             Loop("readiness", 5.0, self._check_devices),
-            Loop("presence", 10.0, lambda: presence.alive(world)),
+            Loop("presence", 10.0, lambda: presence.alive(world), may_take_s=60.0),
             Loop("tidy", 30.0, lambda: presence.tidy(world)),
             Loop("certificates", certificates.LOOK_EVERY_S, lambda: certificates.warn(world)),
             Loop("cloud", cloud_watch.POLL_S, self.cloud_watch.poll),
@@ -61,7 +67,11 @@ class Supervisor:
     async def start(self) -> None:
         """Announce this controller, then start every loop."""
         await presence.begin(self._world)
+        pulse, at = self._world.pulse, self._world.clock.boottime()
+        for loop in self._loops:
+            pulse.begin(loop.name, may_take_s=loop.may_take_s, at=at)
         self._tasks = [asyncio.create_task(self._run(loop), name=f"loop-{loop.name}") for loop in self._loops]
+        pulse.started = True
 
     async def stop(self) -> None:
         """Begin nothing new; let every loop end its beat, and the steps under way finish.
@@ -94,12 +104,15 @@ class Supervisor:
     async def _run(self, loop: Loop) -> None:
         me = asyncio.current_task()
         while not self._stopping.is_set():
+            well = False
             try:
                 await loop.beat()
+                well = True
             except StoreUnavailable as error:
                 log.warning("database does not answer", loop=loop.name, error=str(error))
             except Exception:
                 log.exception("loop failed", loop=loop.name)
+            self._world.pulse.ended(loop.name, well=well, at=self._world.clock.boottime())
             if self._stopping.is_set():
                 return
             self._resting.add(me)

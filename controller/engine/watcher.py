@@ -160,12 +160,5 @@ class Watcher:
         note = f"silent for {suspicion.silent_for:.0f} s"
         if Reason.AGENT_ONLY in suspicion.reasons:
             note = "its agent does not answer, while its heartbeat moves"
-        result = await open_incident(
-            self.world,
-            host,
-            source=Source.WATCH,
-            disconnect_at=now - timedelta(seconds=silent_for),
-            note=note,
-        )
-        if result.opened and result.incident is not None:
-            log.info("incident opened", host_id=host.id, host=host.name, incident_id=result.incident.id, note=note)
+        disconnect_at = now - timedelta(seconds=silent_for)
+        await open_incident(self.world, host, source=Source.WATCH, disconnect_at=disconnect_at, note=note)

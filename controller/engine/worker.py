@@ -18,6 +18,7 @@ from controller.domain.schedule import RETRY_AFTER_FAILURE
 from controller.engine import restored
 from controller.engine.step import LEASE, RENEW_EVERY_S, LeaseLost, Step
 from controller.engine.steps import checking, fencing, held, releasing, suspect, verifying
+from controller.metrics.base import StepEnd
 from controller.services.signs import is_lost
 from controller.services.world import World
 
@@ -32,6 +33,9 @@ STEPS: dict[State, Callable[[Step], Awaitable[None]]] = {
     State.HELD: held.run,
 }
 """One step module for every open state (checked by a test)."""
+
+WORKER = "worker"
+"""The name of the loop that keeps up."""
 
 FAILURES_BEFORE_TELLING = 3
 """Steps of one incident that fail in a row before people are told."""
@@ -74,8 +78,10 @@ class Worker:
         """Claim and start until nothing more is due, no faster than what was started gets going."""
         while not self._closed:
             room = self._room()
-            if room > 0 and await self._start(room) < room:
-                return
+            if room > 0:
+                if await self._start(room) < room:
+                    return
+                self._world.pulse.moved(WORKER, at=self._world.clock.boottime())
             await self._world.clock.sleep(BREATH_S)
 
     async def run_due(self) -> int:
@@ -99,6 +105,7 @@ class Worker:
             await restored.hold_everything(self._world)
             return 0
         for incident in due:
+            self._world.meter.step_begun(late_s=_late_s(incident, now))
             step = Step(world=self._world, incident=incident, token=token, leased_at=leased_at)
             task = asyncio.create_task(self._run(step), name=f"step-{incident.id}")
             self._running[task] = step
@@ -118,14 +125,20 @@ class Worker:
     async def _run(self, step: Step) -> None:
         incident = step.incident
         with structlog.contextvars.bound_contextvars(incident_id=incident.id, host_id=incident.host_id):
+            end = StepEnd.FAILED
             try:
                 async with asyncio.timeout(LONGEST_STEP_S):
                     await _under_lease(step)
+                end = StepEnd.DONE
             except LeaseLost:
+                end = StepEnd.LEASE_LOST
                 log.info("lease lost, work dropped", state=incident.state)
             except Exception as error:
                 log.exception("step failed", state=incident.state)
                 await self._after_failure(step, error)
+            finally:
+                took_s = self._world.clock.boottime() - step.leased_at
+                self._world.meter.step_ended(incident.state, end, took_s=took_s)
 
     async def _after_failure(self, step: Step, error: BaseException) -> None:
         """Say it in the timeline once, and try again soon: a step that fails is not a state without a way out."""
@@ -135,6 +148,10 @@ class Worker:
             log.info("lease lost, failure not noted", state=step.incident.state)
         except Exception:
             log.exception("could not note the failure")
+
+
+def _late_s(incident: Incident, now: datetime) -> float:
+    return (now - incident.next_step_at).total_seconds() if incident.next_step_at is not None else 0.0
 
 
 async def _under_lease(step: Step) -> None:

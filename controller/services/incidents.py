@@ -7,6 +7,8 @@ noted.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import structlog
+
 from controller.db.store import Tx
 from controller.domain.incident import Incident, Source, State
 from controller.domain.model import Event, Host
@@ -32,6 +34,13 @@ async def open_incident(
 
     A host that was not healthy since its last one gets none.
     """
+    with structlog.contextvars.bound_contextvars(host=host.name):
+        return await _open(world, host, source=source, disconnect_at=disconnect_at, note=note, actor=actor)
+
+
+async def _open(
+    world: World, host: Host, *, source: Source, disconnect_at: datetime | None, note: str, actor: str
+) -> ReportResult:
     async with world.store.transaction() as tx:
         now = await world.clock.now()
         known = await tx.open_incident_of(host.id)

@@ -9,6 +9,8 @@ itself).
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
+
 from controller.db.store import Tx
 from controller.domain import notices
 from controller.domain.incident import Acknowledgement, CommandStatus, Incident, Source, State
@@ -200,6 +202,7 @@ class Operator:
             raise _wrong_state(current, "changed", "while it is open")
         if current.command.status is CommandStatus.INTENDED:
             raise _wrong_state(current, "changed", "once the power command under way has been answered")
+        structlog.contextvars.bind_contextvars(host=scene.host.name)  # of this request
         return current, Change(self._world, tx, now, scene.host, scene.policy, actor)
 
 

@@ -29,6 +29,10 @@ class Policies:
         """What holds for one host."""
         return self._resolve(host.cluster_id, host.id)
 
+    def of_site(self) -> Policy:
+        """What holds where no cluster changes it."""
+        return self._resolve(None, None)
+
     def of_cluster(self, cluster_id: str) -> Policy:
         """What holds for a cluster, before what its hosts change."""
         return self._resolve(cluster_id, None)

@@ -10,8 +10,10 @@ from controller.cloud.base import Cloud
 from controller.db.keepsake import Keepsake, ProcessMemory
 from controller.db.store import Clock, Store
 from controller.domain.policy import BmcSettings
+from controller.metrics.base import Meter, NoMeter
 from controller.power.devices import PowerDevices
 from controller.probing.base import Probing
+from controller.services.pulse import Pulse
 from controller.services.sights import Sights
 
 
@@ -40,6 +42,8 @@ class World:
     version: str = ""
     isolation: Isolation = field(default_factory=Isolation)
     sights: Sights = field(default_factory=Sights)
+    pulse: Pulse = field(default_factory=Pulse)
+    meter: Meter = field(default_factory=NoMeter)
     keepsake: Keepsake = field(default_factory=ProcessMemory)
     driver_proves: Callable[[BmcSettings], bool] = lambda _device: True
     """False for devices whose driver cannot read their power state, or that this controller has no driver for."""

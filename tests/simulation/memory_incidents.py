@@ -58,6 +58,7 @@ class IncidentTx(TxBase):
         if incident.open and held_by not in (None, incident.id):
             self._refuse("host_id", "the host has another open incident")
         self._put(t.incidents, incident.id, incident)
+        self.written.append(incident)
         if incident.open:
             self._put(t.open_of_host, incident.host_id, incident.id)
         elif held_by == incident.id:
@@ -75,6 +76,7 @@ class IncidentTx(TxBase):
             self._refuse("id", "an incident with this id exists")
         self._put(t.incidents, incident.id, incident)
         self._put(t.open_of_host, incident.host_id, incident.id)
+        self.written.append(incident)
         return True
 
     async def incident(self, incident_id: str) -> Incident | None:
@@ -127,6 +129,7 @@ class IncidentTx(TxBase):
             self._refuse("id", "an event with this id exists")
         self._put(t.event_ids, event.id, None)
         self._append(t.events.setdefault(event.incident_id, []), event)
+        self.written.append(event)
 
     async def events(self, incident_id: str) -> list[Event]:
         return sorted(self._t.events.get(incident_id, ()), key=lambda e: e.at)
@@ -138,6 +141,7 @@ class IncidentTx(TxBase):
         if record.number in kept:
             self._refuse("number", "a round with this number exists")
         self._put(kept, record.number, record)
+        self.written.append(record)
 
     async def rounds(self, incident_id: str, *, limit: int = 200) -> list[RoundRecord]:
         kept = self._t.rounds.get(incident_id, {})
@@ -182,12 +186,14 @@ class IncidentTx(TxBase):
         if attempt.id in t.attempts:
             self._refuse("id", "an attempt with this id exists")
         self._put(t.attempts, attempt.id, attempt)
+        self.written.append(attempt)
 
     async def save_attempt(self, attempt: Attempt) -> None:
         t = self._t
         if attempt.id not in t.attempts:
             raise StoreError(f"no attempt {attempt.id}")
         self._put(t.attempts, attempt.id, attempt)
+        self.written.append(attempt)
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
         return self._t.attempts.get(attempt_id)
@@ -216,6 +222,7 @@ class IncidentTx(TxBase):
     def _keep_effect(self, effect: Effect) -> None:
         t = self._t
         self._put(t.effects, effect.id, effect)
+        self.written.append(effect)
         if effect.status is EffectStatus.INTENDED:
             self._put(t.effects_waiting, effect.id, None)
         else:

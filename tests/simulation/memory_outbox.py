@@ -76,6 +76,7 @@ class OutboxTx(TxBase):
         if delivery.id not in self._t.deliveries:
             raise StoreError(f"no delivery {delivery.id}")
         self._keep_delivery(delivery)
+        self.written.append(delivery)
 
     async def put_off(self, delivery_ids: Collection[str], *, until: datetime) -> None:
         for delivery in self._pending(delivery_ids):

@@ -10,7 +10,8 @@ from types import TracebackType
 
 from typing_extensions import override
 
-from controller.db.store import Store, StoreError, StoreUnavailable, Tx
+from controller.db.store import Listener, Store, StoreError, StoreUnavailable, Tx, nobody_listens
+from tests.simulation.memory_counting import CountingTx
 from tests.simulation.memory_incidents import IncidentTx
 from tests.simulation.memory_inventory import InventoryTx
 from tests.simulation.memory_outbox import OutboxTx
@@ -18,7 +19,7 @@ from tests.simulation.memory_pages import PagesTx
 from tests.simulation.memory_tables import Tables
 
 
-class MemoryTx(IncidentTx, InventoryTx, OutboxTx, PagesTx, Tx):
+class MemoryTx(IncidentTx, InventoryTx, OutboxTx, PagesTx, CountingTx, Tx):
     """One open transaction on a :class:`MemoryStore`."""
 
 
@@ -37,10 +38,12 @@ class MemoryStore(Store):
         *,
         before_commit: Callable[[], object] | None = None,
         after_commit: Callable[[], object] | None = None,
+        listener: Listener = nobody_listens,
     ) -> None:
         self.tables = Tables()
         self.before_commit = before_commit
         self.after_commit = after_commit
+        self.listener = listener
         self.unavailable = False
         self.commits = 0
         self.turn = asyncio.Lock()
@@ -99,8 +102,12 @@ class _Transaction(AbstractAsyncContextManager[MemoryTx]):
             self._finish(failed=error is not None)
         finally:
             store.give_up_turn()
-        if error is None and store.after_commit is not None:
+        if error is not None:
+            return
+        if store.after_commit is not None:
             store.after_commit()
+        if self._tx is not None and self._tx.written:
+            store.listener(self._tx.written)
 
     def _finish(self, *, failed: bool) -> None:
         store, tx = self._store, self._tx

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from controller.db.store import Conflict, StoreError
 from controller.domain.cloud import CloudReport
 from controller.domain.enrolment import Authority, JoinToken
+from controller.domain.figures import Written
 from controller.domain.incident import Incident
 from controller.domain.model import (
     ApiToken,
@@ -100,6 +101,7 @@ class TxBase:
         self._undo: list[Callable[[], object]] = []
         self._refusal: Conflict | None = None
         self._over = False
+        self.written: list[Written] = []
 
     @property
     def _t(self) -> Tables:

@@ -21,6 +21,7 @@ from controller.db.embedded import DATABASE, EmbeddedPostgres
 from controller.db.engine import make_engine
 from controller.db.store import Conflict
 from controller.db.unit_of_work import PostgresStore, PostgresTx
+from controller.domain.figures import Written
 from tests.fixtures.postgres import FAST
 from tests.simulation.memory_store import MemoryStore, MemoryTx
 
@@ -155,6 +156,10 @@ class _MirrorTx:
         self._database = database
         self._opened: AbstractAsyncContextManager[PostgresTx] | None = None
         self._real: PostgresTx | None = None
+
+    @property
+    def written(self) -> list[Written]:
+        return self.memory.written
 
     def __getattr__(self, name: str) -> Any:
         if name == "check_unbroken":

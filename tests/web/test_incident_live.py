@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from typing_extensions import override
 
-from demo import cloudstack, setup
+from demo import cloudstack, setup, times
 from demo.api import Api
 from demo.tell import Teller
 from demo.world import World, made_world
@@ -50,7 +50,7 @@ class Silent(Teller):
 async def world(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     """Three hosts, armed and ready; CloudStack is followed all the while, as its agents would."""
     for name, value in SHORTEST.items():
-        monkeypatch.setitem(setup.TIMES, name, value)
+        monkeypatch.setitem(times.TIMES, name, value)
     monkeypatch.setattr(cloudstack, "FASTER", CLOUD_FASTER)
     tell = Silent()
     with made_world(tell) as made:

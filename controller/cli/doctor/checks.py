@@ -13,7 +13,8 @@ from controller.cli.doctor.check import PROBLEM, Check, Findings
 class Answers:
     """What the controller said. None: it did not; ``refused`` says why, by the name of the part.
 
-    ``tested`` None: no channel was asked to send anything. ``version``: this command line's; ``here`` and ``now``: this machine's clock and the controller's at one moment.
+    ``tested`` None: no channel was asked to send anything. ``version``: this command line's; ``here`` and ``now``: this
+    machine's clock and the controller's at one moment.
     """
 
     version: str

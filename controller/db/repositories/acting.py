@@ -38,10 +38,12 @@ class ActingRepository(Repository):
     async def add_attempt(self, attempt: Attempt) -> None:
         """See the port."""
         await self._session.run(ATTEMPTS.inserting, ATTEMPTS.values(attempt))
+        self._session.written.append(attempt)
 
     async def save_attempt(self, attempt: Attempt) -> None:
         """See the port."""
         await self._session.must_touch(ATTEMPTS.updating, f"attempt {attempt.id}", ATTEMPTS.changes(attempt))
+        self._session.written.append(attempt)
 
     async def attempt(self, attempt_id: str) -> Attempt | None:
         """See the port."""
@@ -66,10 +68,12 @@ class ActingRepository(Repository):
     async def add_effect(self, effect: Effect) -> None:
         """See the port."""
         await self._session.run(EFFECTS.inserting, EFFECTS.values(effect))
+        self._session.written.append(effect)
 
     async def save_effect(self, effect: Effect) -> None:
         """See the port."""
         await self._session.must_touch(EFFECTS.updating, f"effect {effect.id}", EFFECTS.changes(effect))
+        self._session.written.append(effect)
 
     async def effects_due(self, *, now: datetime, limit: int) -> list[Effect]:
         """See the port."""

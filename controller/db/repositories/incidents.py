@@ -73,6 +73,7 @@ class IncidentRepository(Repository):
         freed: dict[str, Any] = {"lease_token": None, "lease_until": None} if end_lease else {}
         values = _columns(incident) | freed | {"incident": incident.id}
         await self._session.must_touch(_SAVE, f"incident {incident.id}", values)
+        self._session.written.append(incident)
 
     async def open_incident(self, incident: Incident) -> bool:
         """See the port. The host's row is locked against being deleted meanwhile."""
@@ -84,7 +85,10 @@ class IncidentRepository(Repository):
             .values(_columns(incident))
             .on_conflict_do_nothing(index_elements=[Incidents.host_id], index_where=OPEN)
         )
-        return await self._session.touched(statement)
+        if not await self._session.touched(statement):
+            return False
+        self._session.written.append(incident)
+        return True
 
     async def incident(self, incident_id: str) -> Incident | None:
         """See the port."""
@@ -137,6 +141,7 @@ class IncidentRepository(Repository):
     async def add_event(self, event: Event) -> None:
         """See the port."""
         await self._session.run(_ADD_EVENT, EVENTS.values(event))
+        self._session.written.append(event)
 
     async def events(self, incident_id: str) -> list[Event]:
         """See the port."""
@@ -146,6 +151,7 @@ class IncidentRepository(Repository):
     async def add_round(self, record: RoundRecord) -> None:
         """See the port."""
         await self._session.run(_ADD_ROUND, ROUNDS.values(record))
+        self._session.written.append(record)
 
     async def rounds(self, incident_id: str, *, limit: int = 200) -> list[RoundRecord]:
         """See the port."""

@@ -80,6 +80,7 @@ class OutboxRepository(Repository):
     async def save_delivery(self, delivery: Delivery) -> None:
         """See the port."""
         await self._session.must_touch(DELIVERIES.updating, f"delivery {delivery.id}", DELIVERIES.changes(delivery))
+        self._session.written.append(delivery)
 
     async def put_off(self, delivery_ids: Collection[str], *, until: datetime) -> None:
         """See the port."""

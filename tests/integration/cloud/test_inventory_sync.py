@@ -28,9 +28,9 @@ from tests.fixtures.cloud_sites import (
     without_host,
     without_vm,
 )
-from tests.fixtures.stores import store
+from tests.fixtures.stores import heard, store
 
-__all__ = ["store"]
+__all__ = ["heard", "store"]
 
 CLOCK = FakeClock()
 
