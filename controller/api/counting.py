@@ -6,6 +6,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from controller.metrics.base import Meter
 
+PREFIX = "/api/v1"
+
 
 class CountRequests:
     """ASGI middleware."""
@@ -35,5 +37,10 @@ class CountRequests:
 
 
 def _pattern(scope: Scope) -> str:
-    """The route's own text, never the caller's: there are only so many. Empty for what matched nothing."""
-    return str(getattr(scope.get("route"), "path", ""))
+    """The route's own text, never the caller's: there are only so many. Empty for what matched nothing.
+
+    A route of a router that was included under a prefix may tell its path without it.
+    """
+    path = str(getattr(scope.get("route"), "path", ""))
+    outside = bool(path) and scope["path"].startswith(PREFIX) and not path.startswith(PREFIX)
+    return PREFIX + path if outside else path

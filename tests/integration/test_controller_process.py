@@ -20,7 +20,7 @@ __all__ = ["controller"]
 def test_killed_without_warning_it_leaves_no_server_and_loses_nothing(controller: ControllerProcess) -> None:
     controller.start()
     assert controller.get("/api/v1/clusters").status_code == 200
-    servers = _servers_of(controller.folder)
+    servers = servers_of(controller.folder)
     assert servers
 
     controller.end(signal.SIGKILL)
@@ -38,7 +38,7 @@ def test_sigterm_ends_it_in_order(controller: ControllerProcess) -> None:
     controller.start()
 
     assert controller.end(signal.SIGTERM) == 0, "not by the signal: its engine and database are to end in order"
-    assert not [pid for pid in _servers_of(controller.folder) if _runs(pid)]
+    assert not [pid for pid in servers_of(controller.folder) if _runs(pid)]
     assert "Traceback" not in controller.log.read_text()
 
 
@@ -149,7 +149,7 @@ def _refuses(process: ControllerProcess, *words: str) -> str:
     return said
 
 
-def _servers_of(folder: Path) -> list[int]:
+def servers_of(folder: Path) -> list[int]:
     """PostgreSQL processes that have this data folder, by their command lines or working directory."""
     found = []
     real = str((folder / "postgres").resolve())

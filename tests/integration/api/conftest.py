@@ -6,20 +6,24 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from typing_extensions import override
 
 from controller.app import Deps, create_app
 from controller.db.store import Store, StoreUnavailable
 from controller.domain.inheritance import channels_of
 from controller.domain.model import Role
+from controller.metrics.prometheus import PrometheusMeter
 from controller.notifications.registry import Outlet
 from controller.services.access import create_token
 from controller.services.device_rules import DeviceRules
+from controller.services.explaining import Explainer
+from controller.services.pulse import Pulse
 from controller.services.sights import Sights
 from tests.fakes.channel import FakeChannel
 from tests.fakes.clock import FakeClock
 from tests.fakes.operations import RefusingOperations
-from tests.fixtures.explainers import an_explainer
+from tests.fixtures.explainers import a_monitoring, a_quiet_world
 from tests.simulation.memory_store import MemoryStore
 
 
@@ -47,6 +51,9 @@ class Api:
     sights: Sights
     far_sides: dict[str, FakeChannel]
     """What the channels of the settings lead to, by name: each takes what it is given until a test says otherwise."""
+    app: FastAPI
+    pulse: Pulse
+    """Of the engine that is not there: a test lets it beat."""
 
     def as_role(self, role: Role) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.tokens[role]}"}
@@ -78,7 +85,8 @@ def device_rules() -> DeviceRules:
 @pytest.fixture
 async def api(store: Store, device_rules: DeviceRules) -> AsyncIterator[Api]:
     clock, operations = BreakableClock(), RefusingOperations()
-    sights = Sights()
+    sights, meter = Sights(), PrometheusMeter()
+    world = a_quiet_world(store, clock, sights, meter)
     far_sides: dict[str, FakeChannel] = {}
 
     async def channels() -> Mapping[str, Outlet]:
@@ -92,9 +100,11 @@ async def api(store: Store, device_rules: DeviceRules) -> AsyncIterator[Api]:
             clock=clock,
             operations=operations,
             device_rules=device_rules,
-            explainer=an_explainer(store, clock, sights),
+            explainer=Explainer(world),
             version="1.2.3",
             sights=sights,
+            meter=meter,
+            monitoring=a_monitoring(world, meter),
             channels=channels,
             link_base="https://hostfence.test",
         )
@@ -110,6 +120,8 @@ async def api(store: Store, device_rules: DeviceRules) -> AsyncIterator[Api]:
             tokens=tokens,
             sights=sights,
             far_sides=far_sides,
+            app=app,
+            pulse=world.pulse,
         )
 
 

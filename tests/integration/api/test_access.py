@@ -1,8 +1,15 @@
-"""Who may do what. The table is written by hand: a new route has to be entered here before the tests pass."""
+"""The security walk: every route of the live description, with no token, broken tokens, and each role.
+
+The table is written by hand: a new route has to be entered here before the tests pass. It is about everything that
+programs talk to: what lies under ``/api``, and ``/metrics``, ``/healthz``, ``/readyz``. All other paths are pages for
+people, with sessions instead of tokens; who may see those is asked in ``tests/web`` (``/docs`` holds no data).
+"""
 
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from controller.domain.model import Role
+from controller.services.access import create_token, revoke_token
 from tests.integration.api.conftest import Api
 
 _READ = {Role.VIEWER, Role.OPERATOR, Role.ADMIN}
@@ -10,7 +17,8 @@ _REPORT = {Role.REPORTER, Role.OPERATOR, Role.ADMIN}
 _OPERATE = {Role.OPERATOR, Role.ADMIN}
 _ADMIN = {Role.ADMIN}
 
-MAY = {
+MAY: dict[str, set[Role]] = {
+    "GET /metrics": _READ,
     "GET /whoami": set(Role),
     "GET /clusters": _READ,
     "POST /clusters": _ADMIN,
@@ -86,36 +94,64 @@ MAY = {
     )
 }
 
+WITHOUT_A_TOKEN = {
+    "GET /healthz": "says nothing about the site",
+    "GET /readyz": "says nothing about the site",
+    "POST /enrol": "brings a join token instead: test_enrolment.py",
+    "POST /renew": "is signed with what the host has: test_renewal.py",
+    "POST /renew/challenge": "is answered for every id alike: test_renewal.py",
+}
+"""Route: why that is all right."""
+
+HIDDEN = {"/api/v1/openapi.json"}
+"""Not in the description, as they are the description; a token is asked for all the same (below)."""
+
+PROGRAMS = ("/api", "/metrics", "/healthz", "/readyz")
+
 
 def _parts(route: str) -> tuple[str, str]:
     method, _, path = route.partition(" ")
-    return method, "/api/v1" + path
+    return method, path if path.startswith(PROGRAMS) else "/api/v1" + path
 
 
 async def test_every_route_of_the_description_is_in_the_table(api: Api) -> None:
     described = (await api.call("GET", "/openapi.json")).json()
-    routes = {f"{method.upper()} {path}" for path, methods in described["paths"].items() for method in methods}
-    assert routes == {f"{method} {path}" for method, path in map(_parts, MAY)} | {
-        "GET /healthz",
-        "POST /api/v1/enrol",  # brings a join token instead: test_enrolment.py
-        "POST /api/v1/renew",  # is signed with what the host has: test_renewal.py
-        "POST /api/v1/renew/challenge",
+    routes = {
+        f"{method.upper()} {path}"
+        for path, methods in described["paths"].items()
+        if path.startswith(PROGRAMS)
+        for method in methods
     }
+    assert routes == {f"{method} {path}" for method, path in map(_parts, MAY | WITHOUT_A_TOKEN)}
+
+
+async def test_no_route_for_programs_is_left_out_of_the_description(api: Api) -> None:
+    described = (await api.call("GET", "/openapi.json")).json()["paths"]
+    there = {str(route.path) for route in iter_route_contexts(api.app.routes)}
+    assert {path for path in there if path.startswith(PROGRAMS)} == set(described) | HIDDEN
 
 
 @pytest.mark.parametrize("route", sorted(MAY))
 async def test_no_route_answers_without_a_token_of_its_own(api: Api, route: str) -> None:
     method, path = _parts(route)
     admin = api.tokens[Role.ADMIN]
+    made, revoked = await create_token(api.store, api.clock, name="gone", role=Role.ADMIN, actor="test")
+    await revoke_token(api.store, api.clock, made.id, actor="test")
     for header in (
         None,
         "",
         "Bearer",
         "Bearer ",
         "Bearer wrong",
+        "Bearer " + "x" * 100_000,
+        f"Bearer {revoked}",
         f"Basic {admin}",
         admin,
         f"Bearer {admin}x",
+        f"Bearer {admin[:-1]}",
+        f"Bearer {admin.upper()}",
+        f"Bearer {admin} {admin}",
+        f"Bearer,{admin}",
         "Bearer é",
     ):
         headers = {} if header is None else {b"authorization": header.encode()}
@@ -123,6 +159,34 @@ async def test_no_route_answers_without_a_token_of_its_own(api: Api, route: str)
         assert answer.status_code == 401, header
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.headers["www-authenticate"] == "Bearer"
+        assert admin not in answer.text
+    for elsewhere in ({"params": {"access_token": admin}}, {"cookies": {"token": admin}}):
+        api.nobody.cookies.clear()
+        for name, value in elsewhere.get("cookies", {}).items():
+            api.nobody.cookies.set(name, value)
+        answer = await api.nobody.request(method, path, params=elsewhere.get("params"))
+        assert answer.status_code == 401, elsewhere
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "POST", "DELETE", "NONSENSE"])
+async def test_no_method_opens_the_door(api: Api, method: str) -> None:
+    assert (await api.nobody.request(method, "/api/v1/hosts")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/hosts", "/api/v1/hosts/", "/api//v1"]
+)
+async def test_nothing_under_api_answers_without_a_token(api: Api, path: str) -> None:
+    assert (await api.nobody.get(path)).status_code == 401
+
+
+@pytest.mark.parametrize("route", sorted(WITHOUT_A_TOKEN))
+async def test_what_needs_no_token_has_no_use_for_one(api: Api, route: str) -> None:
+    method, path = _parts(route)
+    answers = [await api.nobody.request(method, path, json=["an impossible body"])]
+    answers += [await api.nobody.request(method, path, json=["x"], headers=api.as_role(role)) for role in Role]
+    assert {answer.status_code for answer in answers} <= {200, 422, 503}
+    assert len({answer.status_code for answer in answers}) == 1
 
 
 @pytest.mark.parametrize("route", sorted(MAY))
