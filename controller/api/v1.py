@@ -40,6 +40,7 @@ _CAN_HAPPEN = {
     503: "The database, or a device, does not answer",
 }
 _AT_THE_DOOR = {
+    400: "The request could not be read",
     403: "The join token, or the renewal's proof, is not good",
     409: "A rule stands against it",
     413: "The request is too large",

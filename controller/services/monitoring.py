@@ -64,7 +64,7 @@ class Monitoring:
         return found if found is not None else self._found(DatabaseState.AWAY, "")
 
     async def figures(self) -> bytes:
-        """All figures in Prometheus' text format. What cannot be had is missing, never zero, and old for seconds only."""
+        """All figures in Prometheus' text format. What cannot be had is missing, never zero; nothing is old."""
         found, site, hosts = await asyncio.gather(
             self.checkup(),
             self._site.get(patience_s=ANSWERS_WITHIN_S),

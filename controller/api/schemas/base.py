@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StrictInt, StringConstraints
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 _YEARS = range(2000, 3000)
@@ -28,6 +28,11 @@ def _iso_only(raw: Any) -> Any:
     return raw
 
 
+def _as_whole(raw: Any) -> Any:
+    """In JSON 60.0 is a whole number, and the description says so."""
+    return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+
+
 def _in_utc(at: datetime) -> datetime:
     if at.year not in _YEARS:
         raise ValueError("write a time like 2026-03-01T12:00:00Z")
@@ -42,5 +47,7 @@ Reason = Annotated[str, StringConstraints(max_length=1000, pattern=rf"^{_FREE}[^
 """Free text that says something."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """One line."""
+Whole = Annotated[StrictInt, BeforeValidator(_as_whole)]
+"""A whole number; no text that looks like one, no true and false."""
 Time = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_in_utc)]
 """ISO 8601 with a zone; anything else is refused rather than guessed."""
