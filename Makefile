@@ -95,6 +95,11 @@ sim: .venv/.dev-ready ## Run the simulation: make sim RUNS=1000 SEED=7
 mutants: .venv/.dev-ready ## Break every safety rule on purpose and see that it is noticed
 	@$(BIN)/python -m tests.mutants $(if $(ONLY),--only $(ONLY)) $(if $(JOBS),--jobs $(JOBS))
 
+EXAMPLES ?= 100
+.PHONY: fuzz
+fuzz: .venv/.dev-ready ## Fuzz the REST interface for longer: make fuzz EXAMPLES=200 SEED=7
+	HOSTFENCE_TEST_FUZZ_EXAMPLES=$(EXAMPLES) HOSTFENCE_TEST_FUZZ_SEED=$(SEED) $(BIN)/python -m pytest tests/fuzz -q -n0
+
 .PHONY: bench
 bench: .venv/.dev-ready ## Measure: make bench, or one alone: make bench ONLY=engine
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StrictInt, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d[Tt ]")
 _YEARS = range(2000, 3000)
@@ -47,7 +47,7 @@ Reason = Annotated[str, StringConstraints(max_length=1000, pattern=rf"^{_FREE}[^
 """Free text that says something."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """One line."""
-Whole = Annotated[StrictInt, BeforeValidator(_as_whole)]
-"""A whole number; no text that looks like one, no true and false."""
+AS_WHOLE = BeforeValidator(_as_whole)
+"""Write it last, behind a ``StrictInt`` and its limits: in front of these it would hide them from the description."""
 Time = Annotated[AwareDatetime, BeforeValidator(_iso_only), AfterValidator(_in_utc)]
 """ISO 8601 with a zone; anything else is refused rather than guessed."""

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
-from controller.api.schemas.base import Answer, Body, Name, Reason, Whole
+from controller.api.schemas.base import AS_WHOLE, Answer, Body, Name, Reason
 from controller.domain.catalogue import Kind
 from controller.domain.inheritance import Origin
 from controller.domain.model import Level, Role
@@ -52,7 +52,7 @@ class PauseIn(Body):
     level: Level
     owner: Annotated[str, Field(max_length=255)] = ""
     reason: Reason
-    for_seconds: Annotated[Whole, Field(ge=1, le=int(LONGEST.total_seconds()))] | None = 3600
+    for_seconds: Annotated[StrictInt, Field(ge=1, le=int(LONGEST.total_seconds())), AS_WHOLE] | None = 3600
 
     def new(self) -> NewPause:
         """The service's form of it."""

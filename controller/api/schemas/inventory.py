@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, cast
 
-from pydantic import Field, StrictBool
+from pydantic import Field, StrictBool, StrictInt
 
-from controller.api.schemas.base import Answer, Body, Name, Text, Whole
+from controller.api.schemas.base import AS_WHOLE, Answer, Body, Name, Text
 from controller.domain.model import Health, Host, PoolKind, Severity, VmKind
 from controller.domain.mounts import MountCode
 from controller.domain.power import PowerCode
@@ -16,7 +16,7 @@ from controller.services.sights import Storage
 from controller.services.vms import NewDisk, NewVm
 from shared.enums import ReadingCode
 
-Port = Annotated[Whole, Field(ge=1, le=65535)]
+Port = Annotated[StrictInt, Field(ge=1, le=65535), AS_WHOLE]
 
 
 class ClusterIn(Body):
