@@ -11,7 +11,7 @@ __all__ = ["Deps", "WebOptions", "create_app"]
 
 
 def create_app(deps: Deps, options: WebOptions | None = None) -> FastAPI:
-    """The application: REST interface and its description, health, figures, pages; ``deps.lifespan`` runs around it.
+    """The application: REST interface, its description, health, figures, pages; ``deps.lifespan`` runs around it.
 
     ``app.state.pages.state.live`` must be closed when the process is asked to end: its streams never end by themselves.
     """

@@ -39,8 +39,9 @@ class CountRequests:
 def _pattern(scope: Scope) -> str:
     """The route's own text, never the caller's: there are only so many. Empty for what matched nothing.
 
-    A route of a router that was included under a prefix may tell its path without it.
+    A route of a router that was included under a prefix, or of an application mounted somewhere, tells its path without
+    that.
     """
     path = str(getattr(scope.get("route"), "path", ""))
-    outside = bool(path) and scope["path"].startswith(PREFIX) and not path.startswith(PREFIX)
-    return PREFIX + path if outside else path
+    before = PREFIX if scope["path"].startswith(PREFIX) else str(scope.get("root_path", ""))
+    return path if not path or path.startswith(before) else before + path

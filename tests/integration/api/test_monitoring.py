@@ -94,6 +94,7 @@ class TestFigures:
         await site.nobody.get("/api/v1/hosts/a")
         await site.nobody.get("/nothing/here")
         await site.nobody.get("/docs")
+        await site.nobody.get("/ui/sign-in")
         figures = await scraped(site)
 
         def count(method: str, route: str, status: int) -> float:
@@ -106,6 +107,7 @@ class TestFigures:
         assert count("GET", "", 401) == 1
         assert count("GET", "", 404) == 1
         assert count("GET", "/docs", 200) == 1
+        assert [line for line in figures if "http_requests" in line and 'route="/ui/' in line]
         counted = "".join(line for line in figures if "http_request" in line)
         assert "nobody" not in counted
         assert "here" not in counted
