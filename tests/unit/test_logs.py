@@ -2,6 +2,7 @@
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -51,9 +52,12 @@ def test_everything_else_is_left_as_it_is() -> None:
 
 @pytest.fixture
 def configured() -> Iterator[None]:
-    before = structlog.get_config()
+    before, handlers, level = structlog.get_config(), logging.root.handlers, logging.root.level
     yield
     structlog.configure(**before)
+    logging.captureWarnings(capture=False)
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.mark.usefixtures("configured")
@@ -70,3 +74,26 @@ def test_a_traceback_gives_nothing_away(capsys: pytest.CaptureFixture[str], *, a
     assert password not in told
     if as_json:
         assert json.loads(told)["event"] == "it failed"
+
+
+@pytest.mark.usefixtures("configured")
+def test_what_libraries_log_is_json_too_without_secrets_and_without_chatter(capsys: pytest.CaptureFixture[str]) -> None:
+    configure(as_json=True)
+    library = logging.getLogger("httpx")
+    library.info("HTTP Request: GET https://h1:8441/v1/watch")
+    with structlog.contextvars.bound_contextvars(incident_id="i1"):
+        library.warning("cannot reach %s", "postgresql://hostfence:Calvin@db/hostfence")
+    try:
+        int("Calvin says Bearer Calvin")
+    except ValueError:
+        library.exception("failed")
+    warnings.simplefilter("always")  # pytest puts it back
+    warnings.warn("soon gone", DeprecationWarning, stacklevel=1)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["level"] for line in lines] == ["warning", "error", "warning"]
+    assert lines[0]["event"] == f"cannot reach postgresql://hostfence:{HIDDEN}@db/hostfence"
+    assert (lines[0]["logger"], lines[0]["incident_id"]) == ("httpx", "i1")
+    assert "ValueError" in lines[1]["exception"]
+    assert "Bearer Calvin" not in lines[1]["exception"]
+    assert "soon gone" in lines[2]["event"]
+    assert all(line["timestamp"] for line in lines)
