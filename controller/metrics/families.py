@@ -123,7 +123,7 @@ INFO = Family("hostfence_controller_info", Kind.GAUGE, "1; which process this is
 DATABASE_UP = Family(
     "hostfence_controller_database_up",
     Kind.GAUGE,
-    "1 when the database told what stands under hostfence_site; 0 when all of that is missing",
+    "1 while the database answers; all of hostfence_site is missing soon after it does not",
 )
 READY = Family("hostfence_controller_ready", Kind.GAUGE, "1 when /readyz would say so")
 AILMENT = Family("hostfence_controller_ailment", Kind.GAUGE, "1 for each code that /readyz would name", ("code",))
