@@ -210,7 +210,7 @@ EFFECTS = Family(
 DELIVERIES = Family(
     "hostfence_controller_deliveries_total",
     Kind.COUNTER,
-    "Messages that a channel took (sent), or that were given up (dead)",
+    "Messages that a channel took (sent), told as part of another (in_digest), or given up (dead)",
     ("channel", "result"),
 )
 STEPS = Family(
