@@ -8,6 +8,7 @@ FENCING = "controller/engine/steps/fencing.py"
 GATE = "controller/power/gate.py"
 GUARD = "controller/db/repositories/acting.py"
 MANUAL = "controller/services/manual_power.py"
+EVIDENCE_NOW = "controller/services/live_evidence.py"
 OPERATOR = "controller/services/operator.py"
 PROOF = "controller/domain/proof.py"
 RELEASING = "controller/engine/steps/releasing.py"
@@ -105,7 +106,11 @@ MUTATIONS = (
         "a-person-may-vouch-against-life",
         1,
         "an acknowledgement stands against an agent, a heartbeat or a kernel that answers",
-        (Change(OPERATOR, "    if against:\n        detail", "    if against and not judgement:\n        detail"),),
+        (
+            Change(
+                EVIDENCE_NOW, "if against:\n            detail", "if against and not self.facts:\n            detail"
+            ),
+        ),
         Tests(("tests/scenarios/test_operator.py",)),
     ),
     Mutation(

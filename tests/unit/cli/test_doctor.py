@@ -62,6 +62,7 @@ CLOUD: dict[str, Any] = {
     "unmapped": [],
     "counts": {"hosts": 1},
     "restarts_after_s": None,
+    "restarts_after_s_by_zone": {},
     "at": AT,
     "read_at": AT,
 }
