@@ -18,7 +18,8 @@ DB = Path(migrate.__file__).parent
 MIGRATIONS = DB.parents[1] / "migrations"
 
 SQL_CLOCKS = re.compile(
-    r"(?<!clock\.)(?<!datetime\.)\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|localtimestamp)\b *\("
+    r"(?<!clock\.)(?<!datetime\.)"
+    r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday|localtimestamp)\b *\("
     r"|\bcurrent_(time|date|timestamp)\b|func\.(now|current_(?!setting)\w+|clock_timestamp)|server_default|onupdate",
     re.IGNORECASE,
 )
