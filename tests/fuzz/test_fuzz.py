@@ -19,7 +19,7 @@ import pytest
 from tests.fixtures.live_api import REPOSITORY, live_api
 
 SEED = os.environ.get("HOSTFENCE_TEST_FUZZ_SEED", "1")
-EXAMPLES = os.environ.get("HOSTFENCE_TEST_FUZZ_EXAMPLES", "8")
+EXAMPLES = os.environ.get("HOSTFENCE_TEST_FUZZ_EXAMPLES", "6")
 """Drawn for each operation, after the description's boundaries, which are gone through one by one."""
 
 
