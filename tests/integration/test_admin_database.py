@@ -197,6 +197,8 @@ async def test_a_restore_that_the_server_refuses_leaves_everything_as_it_was(dat
     await fill(database_url)
     file = tmp_path / "backup"
     await run(database_url, "db", "backup", str(file))
+    async with store_on(database_url) as store, store.transaction() as tx:
+        await tx.save_host(a.host("h3", name="later"))
     async with dump.opened(database_url, file) as (programs, _):
         broken = tmp_path / "bin"
         broken.mkdir()
@@ -206,7 +208,7 @@ async def test_a_restore_that_the_server_refuses_leaves_everything_as_it_was(dat
         (broken / "pg_restore").chmod(0o755)
     with pytest.raises(DumpError, match="division by zero"):
         await run(database_url, "db", "restore", str(file), "--replace", "--programs", str(broken))
-    assert len(await names(database_url)) == 2
+    assert len(await names(database_url)) == 3
 
 
 async def test_an_existing_file_is_not_written_over(database_url: str, tmp_path: Path) -> None:

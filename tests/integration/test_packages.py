@@ -199,3 +199,40 @@ def test_a_package_that_is_only_configured_again_or_upgraded_keeps_its_credentia
         assert steps == ([own[word]] if word in own else [])
         assert kept is not (name == "postrm" and word == "purge")
     shutil.rmtree(tmp_path / "opt")
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        (
+            "after-install",
+            ["daemon-reload", "try-restart hostfence-agent-heartbeat.service hostfence-agent.service"],
+        ),
+        (
+            "before-remove",
+            [
+                ("--quiet disable --now hostfence-agent-heartbeat.service hostfence-agent.service"
+                " hostfence-agent-renew.timer"),
+                "list-units --plain --no-legend --all hostfence-agent-prepare@*",
+                "--quiet disable hostfence-agent-prepare@mnt-a.service",
+            ],
+        ),
+    ],
+)
+def test_what_the_packages_do_to_the_services(tmp_path: Path, script: str, expected: list[str]) -> None:
+    """Restart only what runs; at the end stop it in order. Programs of ours stand in for systemd's."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("systemctl", "systemd-sysusers", "systemd-tmpfiles"):
+        (programs / name).write_text(
+            f'#!/bin/sh\necho "$@" >>{tmp_path}/{name}\n'
+            'case $1 in list-units) echo "hostfence-agent-prepare@mnt-a.service loaded" ;; esac\n'
+        )
+        (programs / name).chmod(0o755)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "pythons").write_text("3.99\n")
+    text = (SOURCE / script).read_text().replace("/opt/hostfence-agent", str(tmp_path))
+    (tmp_path / script).write_text(text.replace("/run/systemd/system", str(tmp_path)))
+    done = run("sh", tmp_path / script, PATH=f"{programs}:{os.defpath}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "systemctl").read_text().splitlines() == expected
