@@ -211,8 +211,10 @@ def test_a_package_that_is_only_configured_again_or_upgraded_keeps_its_credentia
         (
             "before-remove",
             [
-                ("--quiet disable --now hostfence-agent-heartbeat.service hostfence-agent.service"
-                " hostfence-agent-renew.timer"),
+                (
+                    "--quiet disable --now hostfence-agent-heartbeat.service hostfence-agent.service"
+                    " hostfence-agent-renew.timer"
+                ),
                 "list-units --plain --no-legend --all hostfence-agent-prepare@*",
                 "--quiet disable hostfence-agent-prepare@mnt-a.service",
             ],
