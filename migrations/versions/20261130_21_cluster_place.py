@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_21_cluster_place"
-down_revision = "20261130_12_digests"
+down_revision = "20261130_13_controller_versions"
 branch_labels = None
 depends_on = None
 
