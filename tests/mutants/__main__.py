@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.mutants.catalogue import MUTATIONS
-from tests.mutants.find import ROOT, Found, Search, copy_tree
+from tests.mutants.find import ROOT, FinderError, Found, Search, copy_tree
 from tests.mutants.mutation import DoesNotApplyError, Mutation
 
 RUNS = 100
@@ -34,7 +34,11 @@ def main() -> int:
         base = Path(folder) / "tree"
         copy_tree(ROOT, base)
         search = Search(base=base, runs=options.runs, seed=options.seed, limit_s=LIMIT_S)
-        if len(chosen) == len(MUTATIONS) and (said := search.without_any(chosen)):
+        try:
+            said = search.without_any(chosen) if len(chosen) == len(MUTATIONS) else ""
+        except FinderError as error:
+            said = f"nobody: {error}"
+        if said:
             print(f"the unchanged code is already found at fault, by {said}")
             return 2
         found = _find_all(search, chosen, jobs=options.jobs)
