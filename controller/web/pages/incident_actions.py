@@ -28,13 +28,12 @@ _Typed = Annotated[str, Form(max_length=255)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """How one of them asks. ``says``: what it will do, and what not. ``dangerous``: wants the host's name typed."""
+    """How one of them asks. ``says``: what it will do, and what not."""
 
     path: str
     title: str
     button: str
     says: tuple[str, ...]
-    dangerous: bool = False
 
 
 def _cancel_act(head: Head) -> Act:
@@ -67,14 +66,6 @@ def _retry_act(head: Head) -> Act:
         "set up follows: its power may be cut."
     )
     return Act(path="retry", title=f"Check {name} again", button="Check from the start", says=(says,))
-
-
-def _rearm_act(head: Head) -> Act:
-    name = _name(head)
-    opens = f"{name} was not seen healthy since its last incident, so a new silence opens none. Re-armed, it does."
-    undone = "What its return would have undone (quarantine) is undone now, healthy or not."
-    says = (f"{opens} hostfence may then cut its power again.", undone)
-    return Act(path="rearm", title=f"Re-arm {name}", button=f"Re-arm {name}", says=says, dangerous=True)
 
 
 @router.get("/cancel")
@@ -111,33 +102,6 @@ async def retry(request: Request, ports: Ports, who: Operator, incident_id: str,
         return f"Taken up again: the incident is {now.state} now."
 
     return await _do(request, ports, incident_id, _retry_act, act, reason=reason)
-
-
-@router.get("/rearm")
-async def ask_to_rearm(request: Request, ports: Ports, who: Operator, incident_id: str) -> Response:
-    """Whether and why."""
-    del who
-    return await _ask(request, ports, incident_id, _rearm_act)
-
-
-@router.post("/rearm")
-async def rearm(
-    request: Request,
-    ports: Ports,
-    who: Operator,
-    incident_id: str,
-    reason: _Reason = "",
-    host_name: _Typed = "",
-) -> Response:
-    """Do it."""
-
-    async def act(why: str) -> str:
-        head = await read_head(ports.store, incident_id)
-        _check_typed(head, host_name)
-        await ports.operations.rearm(head.incident.host_id, reason=why, actor=who.name)
-        return f"{_name(head)} is re-armed."
-
-    return await _do(request, ports, incident_id, _rearm_act, act, reason=reason, typed=host_name)
 
 
 @router.get("/acknowledge")
@@ -210,7 +174,6 @@ async def _ask(
     act: Callable[[Head], Act],
     *,
     reason: str = "",
-    typed: str = "",
     error: ServiceError | None = None,
 ) -> Response:
     head = await read_head(ports.store, incident_id)
@@ -221,10 +184,8 @@ async def _ask(
         status=error.status if error is not None else 200,
         now=await ports.clock.now(),
         id=incident_id,
-        name=_name(head),
         act=act(head),
         reason=reason,
-        typed=typed,
         error=error.detail if error is not None else "",
         error_field=(error.field or "") if error is not None else "",
         against=error.reasons if error is not None else (),
@@ -239,20 +200,12 @@ async def _do(
     deed: Callable[[str], Awaitable[str]],
     *,
     reason: str,
-    typed: str = "",
 ) -> Response:
     try:
         said = await deed(checked_reason(reason))
     except (BadInput, Refused) as error:
-        return await _ask(request, ports, incident_id, act, reason=reason, typed=typed, error=error)
+        return await _ask(request, ports, incident_id, act, reason=reason, error=error)
     return done(request, f"/incidents/{incident_id}", said)
-
-
-def _check_typed(head: Head, typed: str) -> None:
-    if head.host is None or typed.strip() != head.host.name:
-        raise BadInput(
-            f"that is not this host's name; type {_name(head)} to confirm", code="host_name_differs", field="host_name"
-        )
 
 
 def _name(head: Head) -> str:

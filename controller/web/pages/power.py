@@ -21,7 +21,6 @@ from controller.web.flash import done
 from controller.web.rendering import render
 
 router = APIRouter(prefix="/hosts")
-_Short = Annotated[str, Form(max_length=2000)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +104,8 @@ async def act(
     """Do it, once the host's name was typed where that is asked for."""
     host, what = await find_host(ports.store, ref), _deed(deed)
     try:
-        if what.typed and form.host_name.strip() != host.name:
-            raise BadInput(f"type {host.name}, exactly", code="wrong_name", field="host_name")
+        if what.typed:
+            _check_typed(host, form)
         attempt = await ports.operations.power(
             host.id, action=what.action, reason=form.reason, actor=who.name, force=bool(form.force), device=device
         )
@@ -124,18 +123,26 @@ async def act(
 async def ask_to_rearm(request: Request, ports: Ports, who: Operator, ref: str) -> Response:
     """What re-arming means."""
     del who
-    return await _ask_to_rearm(request, ports, ref)
+    return await _ask_to_rearm(request, ports, ref, Sent())
 
 
 @router.post("/{ref}/rearm")
-async def rearm(request: Request, ports: Ports, who: Operator, ref: str, reason: _Short = "") -> Response:
-    """Do it."""
+async def rearm(request: Request, ports: Ports, who: Operator, ref: str, form: Annotated[Sent, Form()]) -> Response:
+    """Do it, once the host's name was typed."""
     host = await find_host(ports.store, ref)
     try:
-        await ports.operations.rearm(host.id, reason=reason, actor=who.name)
+        _check_typed(host, form)
+        await ports.operations.rearm(host.id, reason=form.reason, actor=who.name)
     except ServiceError as error:
-        return await _ask_to_rearm(request, ports, ref, reason=reason, error=error)
-    return done(request, f"/hosts/{host.id}", f"{host.name} is armed again: its next silence opens an incident.")
+        return await _ask_to_rearm(request, ports, ref, form, error=error)
+    return done(request, f"/hosts/{host.id}", f"{host.name} is re-armed.")
+
+
+def _check_typed(host: Host, sent: Sent) -> None:
+    if sent.host_name.strip() != host.name:
+        raise BadInput(
+            f"that is not this host's name; type {host.name} to confirm", code="host_name_differs", field="host_name"
+        )
 
 
 def _deed(name: str) -> Deed:
@@ -174,7 +181,7 @@ async def _ask(
 
 
 async def _ask_to_rearm(
-    request: Request, ports: WebDeps, ref: str, *, reason: str = "", error: ServiceError | None = None
+    request: Request, ports: WebDeps, ref: str, sent: Sent, *, error: ServiceError | None = None
 ) -> Response:
     return render(
         request,
@@ -182,7 +189,7 @@ async def _ask_to_rearm(
         status=error.status if error is not None else 200,
         section="overview",
         host=await find_host(ports.store, ref),
-        reason=reason,
+        sent=sent,
         error=error.detail if error is not None else "",
         error_field=(error.field or "") if error is not None else "",
     )
