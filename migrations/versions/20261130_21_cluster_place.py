@@ -1,6 +1,6 @@
 """Where a cluster stands: the names of its zone and pod, as the cloud has them.
 
-Revision: 20261130_21_cluster_place, after 20261130_12_digests. Never edited once landed.
+Revision: 20261130_21_cluster_place, after 20261130_13_controller_versions. Never edited once landed.
 """
 
 import sqlalchemy as sa
