@@ -43,9 +43,20 @@ async def test_one_signs_in_and_goes_about_inside_a_frame(site: Site, open_windo
     await frame.locator("#live-state[data-state=live]").wait_for()
 
 
+async def test_an_origin_that_is_not_listed_is_refused_by_the_browser(open_window: OpenWindow, around: str) -> None:
+    window = await open_window()
+    window.allow("frame-ancestors|chromewebdata")
+    await window.page.goto(f"{around}/embed/sign-in")  # listed: what follows is refused for its origin alone
+    await window.page.frame_locator("iframe").get_by_text("With a token instead").wait_for()
+    unlisted = around.replace("localhost", "127.0.0.1")
+    async with window.page.expect_console_message(lambda said: "frame-ancestors http://localhost:*" in said.text):
+        await window.page.goto(f"{unlisted}/embed/sign-in")
+    assert await window.page.frame_locator("iframe").get_by_text("With a token instead").count() == 0
+
+
 async def test_the_pages_with_navigation_are_in_nobodys_frame(open_window: OpenWindow, around: str) -> None:
     window = await open_window()
     window.allow("frame-ancestors|X-Frame-Options|Framing|chromewebdata")
-    await window.page.goto(f"{around}/ui/sign-in")
-    await window.page.wait_for_timeout(200)
-    assert await window.page.frame_locator("iframe").get_by_label("Name").count() == 0
+    async with window.page.expect_console_message(lambda said: "frame-ancestors 'none'" in said.text):
+        await window.page.goto(f"{around}/ui/sign-in")
+    assert await window.page.frame_locator("iframe").get_by_text("With a token instead").count() == 0
