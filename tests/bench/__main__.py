@@ -8,13 +8,14 @@ from collections.abc import Callable, Coroutine
 
 import structlog
 
-from tests.bench import cloud, engine, power, probe
+from tests.bench import cloud, engine, power, probe, web
 
 BENCHES: dict[str, Callable[..., Coroutine[None, None, bool]]] = {
     "cloud": cloud.run,
     "engine": engine.run,
     "power": power.run,
     "probe": probe.run,
+    "web": web.run,
 }
 
 

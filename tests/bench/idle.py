@@ -52,16 +52,16 @@ def idle(folder: Path, *, seconds: float) -> Idle:
             shares = {name: (sum(map(_cpu_s, pids)) - before[name]) / passed for name, pids in groups.items()}
             pids = [pid for group in groups.values() for pid in group]
             for name, group in groups.items():
-                whole, part, own = (sum(_memory_mb(pid, kind) for pid in group) for kind in ("Rss", "Pss", "Pss_Anon"))
+                whole, part, own = (sum(memory_mb(pid, kind) for pid in group) for kind in ("Rss", "Pss", "Pss_Anon"))
                 say(
                     f"idle, {name} ({len(group)}): {whole:.1f} MB resident, {part:.1f} MB with shared pages once"
                     f" ({own:.1f} of it its own), {shares[name]:.2%} of a core"
                 )
             used = Idle(
                 processes=len(pids),
-                resident_mb=sum(_memory_mb(pid, "Rss") for pid in pids),
-                proportional_mb=sum(_memory_mb(pid, "Pss") for pid in pids),
-                own_mb=sum(_memory_mb(pid, "Pss_Anon") for pid in pids),
+                resident_mb=sum(memory_mb(pid, "Rss") for pid in pids),
+                proportional_mb=sum(memory_mb(pid, "Pss") for pid in pids),
+                own_mb=sum(memory_mb(pid, "Pss_Anon") for pid in pids),
                 cpu=sum(shares.values()),
             )
     finally:
@@ -72,7 +72,7 @@ def idle(folder: Path, *, seconds: float) -> Idle:
 def resident_mb(agent: AgentProcess) -> float:
     """Of the service and its children, as the kernel counts each of them."""
     assert agent.serve is not None
-    return sum(_memory_mb(pid, "Rss") for pid in (agent.serve.pid, *offspring_of(agent.serve.pid)))
+    return sum(memory_mb(pid, "Rss") for pid in (agent.serve.pid, *offspring_of(agent.serve.pid)))
 
 
 def _groups(agent: AgentProcess) -> dict[str, list[int]]:
@@ -92,7 +92,7 @@ def _cpu_s(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def _memory_mb(pid: int, kind: str) -> float:
+def memory_mb(pid: int, kind: str) -> float:
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith(f"{kind}:"):
             return int(line.split()[1]) / 1024
