@@ -5,6 +5,7 @@ is. Each has its own cookie: a frame's must be sent across sites and is kept apa
 it (``Partitioned``); the other one never is.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +18,7 @@ from controller.web.deps import WebOptions
 
 OWN = "/ui"
 EMBEDDED = "/embed"
+_INSIDE = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]{0,511}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,14 @@ def face_of(scope: Scope, options: WebOptions) -> Face:
 def path_in_pages(scope: Scope) -> str:
     """The path below the face's prefix."""
     return str(scope["path"]).removeprefix(str(scope.get("root_path", ""))) or "/"
+
+
+def path_inside(text: str) -> str:
+    """A path inside the pages, and nothing that a browser could take for another site's address: else the first page.
+
+    For what comes with an address or a form and says where to go next.
+    """
+    return text if _INSIDE.fullmatch(text) else "/"
 
 
 def same_origin(scope: Scope, options: WebOptions) -> bool:

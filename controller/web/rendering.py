@@ -7,6 +7,7 @@ that block is rendered: the id of a live element and the name of its block are t
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from starlette.requests import Request
@@ -15,7 +16,7 @@ from starlette.responses import HTMLResponse
 from controller.domain.words import label, words_for
 from controller.web import assets, csrf, timing
 from controller.web.deps import ports_of
-from controller.web.face import Face, from_htmx
+from controller.web.face import Face, from_htmx, path_in_pages
 from controller.web.flash import flash_of
 from controller.web.navigation import sections_for
 
@@ -33,7 +34,8 @@ def render(request: Request, template: str, *, status: int = 200, **facts: Any) 
     """``template`` with these facts.
 
     Every template also has: ``ui`` (the macros), ``url(path)``, ``asset(name)``, ``me`` (who is signed in, or None),
-    ``csrf``, ``embedded``, ``here`` (this page's own address), ``now`` (None unless given).
+    ``csrf``, ``embedded``, ``here`` (this page's own address), ``inside`` (the same without the
+    face's prefix, to come back to), ``now`` (None unless given).
     """
     chosen = _TEMPLATES.get_template(template)
     context = _context(request, facts)
@@ -59,6 +61,7 @@ def _block_asked_for(request: Request, template: Template) -> Callable[..., Any]
 def _context(request: Request, facts: Mapping[str, Any]) -> dict[str, Any]:
     face: Face = request.state.face
     me = request.state.signed_in
+    query = f"?{request.url.query}" if request.url.query else ""
     now: datetime | None = facts.get("now")
     context = {
         "section": "",
@@ -70,7 +73,8 @@ def _context(request: Request, facts: Mapping[str, Any]) -> dict[str, Any]:
         "asset": lambda name: face.url(f"/static/{assets.VERSION}/{name}"),
         "embedded": face.embedded,
         "csrf": csrf.csrf_token(request.state.cookie) if me is not None else "",
-        "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+        "here": request.url.path + query,
+        "inside": quote(path_in_pages(request.scope)) + query,
         "version": ports_of(request).version,
     }
     context["ui"] = _TEMPLATES.get_template("macros.html").make_module(context)

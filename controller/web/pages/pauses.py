@@ -11,6 +11,7 @@ from controller.services import pauses
 from controller.services.errors import BadInput, NotFound, ServiceError
 from controller.services.lookup import find_cluster, find_host
 from controller.web.deps import Operator, Ports, WebDeps
+from controller.web.face import path_inside
 from controller.web.flash import done
 from controller.web.rendering import render
 
@@ -18,13 +19,17 @@ router = APIRouter(prefix="/pauses")
 DURATIONS = {"900": "15 minutes", "3600": "1 hour", "14400": "4 hours", "86400": "1 day", "": "until somebody lifts it"}
 _Reason = Annotated[str, Form(max_length=2000)]
 _Owner = Annotated[str, Form(max_length=255)]
+_Back = Annotated[str, Form(max_length=512)]
+"""The page that it was asked for on."""
 
 
 @router.get("/new")
-async def ask(request: Request, ports: Ports, who: Operator, level: Level = Level.GLOBAL, owner: str = "") -> Response:
+async def ask(
+    request: Request, ports: Ports, who: Operator, level: Level = Level.GLOBAL, owner: str = "", back: str = "/"
+) -> Response:
     """Whether, how long and why."""
     del who
-    return await _ask(request, ports, level, owner)
+    return await _ask(request, ports, level, owner, back)
 
 
 @router.post("/new")
@@ -32,10 +37,12 @@ async def pause(
     request: Request,
     ports: Ports,
     who: Operator,
+    *,
     reason: _Reason = "",
     lasts: _Owner = "3600",
     level: Annotated[Level, Form()] = Level.GLOBAL,
     owner: _Owner = "",
+    back: _Back = "/",
 ) -> Response:
     """Do it."""
     try:
@@ -45,26 +52,28 @@ async def pause(
         new = pauses.NewPause(level=level, owner=owner, reason=reason, lasts=length)
         await pauses.create_pause(ports.store, ports.clock, new, actor=who.name)
     except BadInput as error:
-        return await _ask(request, ports, level, owner, reason=reason, lasts=lasts, error=error)
+        return await _ask(request, ports, level, owner, back, reason=reason, lasts=lasts, error=error)
     where = await _where(ports, level, owner)
-    return done(request, "/", f"Fencing is paused {where}: {DURATIONS[lasts]}.", tone="warn")
+    return done(request, path_inside(back), f"Fencing is paused {where}: {DURATIONS[lasts]}.", tone="warn")
 
 
 @router.get("/{pause_id}/lift")
-async def ask_to_lift(request: Request, ports: Ports, who: Operator, pause_id: str) -> Response:
+async def ask_to_lift(request: Request, ports: Ports, who: Operator, pause_id: str, back: str = "/") -> Response:
     """Whether and why."""
     del who
-    return await _ask_to_lift(request, ports, pause_id)
+    return await _ask_to_lift(request, ports, pause_id, back)
 
 
 @router.post("/{pause_id}/lift")
-async def lift(request: Request, ports: Ports, who: Operator, pause_id: str, reason: _Reason = "") -> Response:
+async def lift(
+    request: Request, ports: Ports, who: Operator, pause_id: str, reason: _Reason = "", back: _Back = "/"
+) -> Response:
     """Do it."""
     try:
         await pauses.lift_pause(ports.store, ports.clock, pause_id, reason=reason, actor=who.name)
     except BadInput as error:
-        return await _ask_to_lift(request, ports, pause_id, error=error)
-    return done(request, "/", "The pause is lifted.")
+        return await _ask_to_lift(request, ports, pause_id, back, error)
+    return done(request, path_inside(back), "The pause is lifted.")
 
 
 async def _ask(
@@ -72,6 +81,7 @@ async def _ask(
     ports: WebDeps,
     level: Level,
     owner: str,
+    back: str,
     *,
     reason: str = "",
     lasts: str = "3600",
@@ -84,6 +94,7 @@ async def _ask(
         section="overview",
         level=level,
         owner=owner,
+        back=path_inside(back),
         where=await _where(ports, level, owner),
         reason=reason,
         lasts=lasts,
@@ -93,7 +104,9 @@ async def _ask(
     )
 
 
-async def _ask_to_lift(request: Request, ports: WebDeps, pause_id: str, error: ServiceError | None = None) -> Response:
+async def _ask_to_lift(
+    request: Request, ports: WebDeps, pause_id: str, back: str, error: ServiceError | None = None
+) -> Response:
     found = await _pause(ports, pause_id)
     return render(
         request,
@@ -101,6 +114,7 @@ async def _ask_to_lift(request: Request, ports: WebDeps, pause_id: str, error: S
         status=error.status if error is not None else 200,
         section="overview",
         pause=found,
+        back=path_inside(back),
         where=await _where(ports, found.level, found.owner_id),
         error=error.detail if error is not None else "",
         error_field=(error.field or "") if error is not None else "",

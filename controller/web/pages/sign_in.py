@@ -1,6 +1,5 @@
 """Signing in, with a token or with name and password, and out again."""
 
-import re
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,14 +12,13 @@ from controller.services.sessions import Browser, NotSignedIn
 from controller.services.sign_in_limits import SignInLimits, TooManyTries, Try
 from controller.web import errors
 from controller.web.deps import Ports, Viewer, WebDeps
-from controller.web.face import Face
+from controller.web.face import Face, path_inside
 from controller.web.flash import done
 from controller.web.rendering import render
 
 router = APIRouter()
 _LONGEST = 512
 _Text = Annotated[str, Form(max_length=_LONGEST)]
-_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 
 
 def limits(deps: WebDeps) -> SignInLimits:
@@ -32,8 +30,8 @@ def limits(deps: WebDeps) -> SignInLimits:
 async def show(request: Request, next: str = "/") -> Response:  # noqa: A002 - what the address calls it
     """The form; whoever is signed in already goes on."""
     if request.state.signed_in is not None:
-        return done(request, _path(next))
-    return _form(request, _path(next))
+        return done(request, path_inside(next))
+    return _form(request, path_inside(next))
 
 
 @router.post("/sign-in")
@@ -46,7 +44,7 @@ async def sign_in(
     next: _Text = "/",  # noqa: A002
 ) -> Response:
     """Try it. Every try counts until it succeeded."""
-    to = _path(next)
+    to = path_inside(next)
     browser = Browser(
         address=request.client.host if request.client is not None else "",
         name=request.headers.get("user-agent", ""),
@@ -76,7 +74,7 @@ async def sign_in(
 async def signed_in(request: Request, next: str = "/") -> Response:  # noqa: A002
     """Where a browser shows whether it kept the cookie: without one it would see the form again and not know why."""
     if request.state.signed_in is not None:
-        return done(request, _path(next))
+        return done(request, path_inside(next))
     face: Face = request.state.face
     because = (
         "Cookies of this page are for https alone: open it under its https address."
@@ -122,8 +120,3 @@ def _form(request: Request, to: str, *, error: ServiceError | None = None, name:
     if isinstance(error, TooManyTries):
         answer.headers["Retry-After"] = f"{error.wait_s:.0f}"
     return answer
-
-
-def _path(text: str) -> str:
-    """A path inside the pages, and nothing that a browser could take for another site's address."""
-    return text if _PATH.fullmatch(text) and len(text) <= _LONGEST else "/"
