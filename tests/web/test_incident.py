@@ -84,6 +84,28 @@ async def test_while_it_goes_on_it_counts_down_and_shows_news_without_a_jump(sit
     assert await page.locator("details.as-table").get_attribute("open") is not None
 
 
+async def test_on_a_phone_the_picture_opens_at_the_present_and_stays_where_it_is_put(
+    site: Site, viewer: Window
+) -> None:
+    await a_story.neighbors(site)
+    incident = await a_story.checking(await site.now(), rounds=8).store(site)
+    await viewer.page.set_viewport_size({"width": 390, "height": 844})
+    page = await viewer.goto("/incidents/i1")
+    await viewer.live()
+    box, present = page.locator(".picture-box"), page.locator(".picture-lanes .present")
+    await page.wait_for_function("document.querySelector('.picture-box').scrollLeft > 100")
+    names = await page.locator(".picture-names").bounding_box()
+    seen, line = await box.bounding_box(), await present.bounding_box()
+    assert names is not None
+    assert seen is not None
+    assert line is not None
+    assert names["x"] + names["width"] < line["x"] < seen["x"] + seen["width"]
+    await box.evaluate("one => { one.scrollLeft = 30; one.dataset.before = 'yes' }")
+    await site.change_incident(incident, next_step_at=await site.now() + timedelta(seconds=77))
+    await page.locator(".picture-box:not([data-before])").wait_for()  # renewed
+    assert await box.evaluate("one => one.scrollLeft") == 30
+
+
 async def test_a_viewer_sees_everything_and_may_do_nothing(site: Site, viewer: Window) -> None:
     await a_story.neighbors(site)
     await a_story.held_for_a_day(await site.now(), rounds=3).store(site)

@@ -6,3 +6,4 @@ import "./filter.js";
 import "./problems.js";
 import "./live.js";
 import "./settings.js";
+import "./picture.js";
