@@ -36,6 +36,8 @@ def create_app(deps: Deps, options: WebOptions | None = None) -> FastAPI:
             explainer=deps.explainer,
             version=deps.version,
             sights=deps.sights,
+            channels=deps.channels,
+            link_base=deps.link_base,
             options=options or WebOptions(),
         ),
     )

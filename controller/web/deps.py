@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from controller.db.store import Clock, Store
 from controller.domain.model import Role
+from controller.notifications.registry import ChannelSource, no_channels
 from controller.services.device_rules import DeviceRules
 from controller.services.errors import Forbidden
 from controller.services.explaining import Explainer
@@ -25,7 +26,10 @@ class WebOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebDeps:
-    """The ports. ``sights``: what the engine of this process was last told by each agent."""
+    """The ports. ``sights``: what the engine of this process was last told by each agent.
+
+    ``channels``: what notifications leave through, for tests; ``link_base``: these pages' address in messages.
+    """
 
     store: Store
     clock: Clock
@@ -34,6 +38,8 @@ class WebDeps:
     explainer: Explainer
     version: str
     sights: Sights = field(default_factory=Sights)
+    channels: ChannelSource = no_channels
+    link_base: str = ""
     options: WebOptions = field(default_factory=WebOptions)
 
 

@@ -19,6 +19,7 @@ class Section:
 SECTIONS = (
     Section(name="overview", label="Overview", path="/", icon="grid"),
     Section(name="incidents", label="Incidents", path="/incidents", icon="alert"),
+    Section(name="notifications", label="Notifications", path="/notifications", icon="bell"),
     Section(name="settings", label="Settings", path="/settings", icon="gear"),
 )
 

@@ -6,7 +6,7 @@ Times are real ones (`await site.now()`), as the browser counts with them.
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -22,8 +22,11 @@ from controller.db.engine import make_engine
 from controller.db.models import Base
 from controller.db.unit_of_work import PostgresStore
 from controller.domain.incident import Incident
+from controller.domain.inheritance import channels_of
 from controller.domain.model import Cluster, Host, Level, Role, SettingRow
 from controller.domain.watch import Seen
+from controller.notifications.channels.email import Email
+from controller.notifications.registry import ChannelRegistry, Outlet
 from controller.services.access import create_token
 from controller.services.device_rules import DeviceRules
 from controller.services.sights import Sight, Sights
@@ -117,6 +120,12 @@ async def a_site(database_url: str, options: WebOptions | None = None) -> AsyncI
     engine, clock_engine = make_engine(database_url), make_engine(database_url, pool_size=1)
     store, clock = PostgresStore(engine, keys=[Fernet.generate_key().decode()]), SqlClock(clock_engine)
     sights, operations = Sights(), RefusingOperations()
+    registry = ChannelRegistry({"email": Email})
+
+    async def channels() -> Mapping[str, Outlet]:
+        async with store.transaction() as tx:
+            return registry.current(channels_of(await tx.setting_rows(owners=("",))))
+
     app = create_app(
         Deps(
             store=store,
@@ -126,6 +135,8 @@ async def a_site(database_url: str, options: WebOptions | None = None) -> AsyncI
             explainer=an_explainer(store, clock, sights),
             version="1.2.3",
             sights=sights,
+            channels=channels,
+            link_base="https://hostfence.example.org",
         ),
         options,
     )
