@@ -26,6 +26,7 @@ from controller.api.routes import (
     readiness,
     reports,
     settings,
+    users,
 )
 
 PREFIX = "/api/v1"
@@ -58,7 +59,7 @@ def add_api(app: FastAPI, deps: Deps) -> None:
     add_problem_handlers(app)
     everything = APIRouter(prefix=PREFIX, dependencies=[bearer], responses=_responses(_CAN_HAPPEN))
     inventory = (clusters, settings, hosts, readiness, enrolment, reports, power, pools, cloud)
-    for module in (*inventory, incidents, notifications, control, deployment):
+    for module in (*inventory, incidents, notifications, control, users, deployment):
         everything.include_router(module.router)
     app.include_router(everything)
     app.include_router(enrolment.open_router, prefix=PREFIX, responses=_responses(_AT_THE_DOOR))

@@ -1,4 +1,7 @@
-"""Users: made, given a role and a password, disabled. Their sessions end with whatever made them valid."""
+"""Users: made, given a role and a password, disabled. Their sessions end with whatever made them valid.
+
+The last enabled admin stays one: a token's text may be lost, and then nobody could let anybody in again.
+"""
 
 from dataclasses import replace
 
@@ -60,22 +63,30 @@ async def change_own_password(store: Store, clock: Clock, user_id: str, *, curre
 
 
 async def set_role(store: Store, clock: Clock, ref: str, *, role: Role, actor: str) -> User:
-    """Another role, from the next request on."""
+    """Another role, from the next request on. Refused for the last enabled admin."""
     now = await clock.now()
     async with changing(store) as tx:
-        user = replace(await _user(tx, ref), role=_checked_role(role))
+        user = await _user(tx, ref)
+        if user.role is _checked_role(role):
+            return user
+        await _refuse_last_admin(tx, user)
+        user = replace(user, role=role)
         await tx.save_user(user)
         await record(tx, at=now, actor=actor, action="user.role", target=user.name, id=user.id, role=role.value)
     return user
 
 
 async def disable_user(store: Store, clock: Clock, ref: str, *, actor: str) -> User:
-    """Nobody signs in as this user any more, and whoever is signed in is signed out. The name stays, for the audit."""
+    """Nobody signs in as this user any more, and whoever is signed in is signed out. The name stays, for the audit.
+
+    Refused for the last enabled admin.
+    """
     now = await clock.now()
     async with changing(store) as tx:
         user = await _user(tx, ref)
         if user.disabled_at is not None:
             return user
+        await _refuse_last_admin(tx, user)
         user = replace(user, disabled_at=now)
         await tx.save_user(user)
         await tx.delete_sessions(user_id=user.id)
@@ -102,6 +113,15 @@ async def _user(tx: Tx, ref: str) -> User:
     if found is None:
         raise NotFound(f"there is no user {ref!r}", code="unknown_user", field="user")
     return found
+
+
+async def _refuse_last_admin(tx: Tx, user: User) -> None:
+    """``user`` is about to be an enabled admin no more. The guard of :func:`changing` keeps two from going at once."""
+    admins = [one.id for one in await tx.users() if one.role is Role.ADMIN and one.disabled_at is None]
+    if admins == [user.id]:
+        raise Refused(
+            f"{user.name} is the last user who is an admin; make another user an admin first", code="last_admin"
+        )
 
 
 def _checked_role(role: Role) -> Role:

@@ -97,6 +97,41 @@ class TokenWithText(TokenOut):
     token: str
 
 
+Password = Annotated[str, Field(max_length=1024, repr=False)]
+"""Write-only. How long it must be is the service's rule, which says so in words."""
+
+
+class UserIn(Body):
+    """A user to make. ``role``: not ``reporter``; give reporters a token."""
+
+    name: Name
+    role: Role
+    password: Password
+
+
+class RoleIn(Body):
+    """The role that a user has from now on."""
+
+    role: Role
+
+
+class PasswordIn(Body):
+    """A user's new password."""
+
+    password: Password
+
+
+class UserOut(Answer):
+    """A user; of the password it says only when it was set."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: datetime
+    password_set_at: datetime
+    disabled_at: datetime | None
+
+
 class PrincipalOut(Answer):
     """Who the token belongs to."""
 

@@ -123,6 +123,23 @@ async def test_a_disabled_user_is_signed_out_and_stays_out(store: Store, clock: 
         await users.disable_user(store, clock, "nobody", actor="root")
 
 
+async def test_the_last_enabled_admin_stays_one(store: Store, clock: FakeClock) -> None:
+    await ada(store, clock, Role.ADMIN)
+    await users.create_user(store, clock, name="bob", role=Role.ADMIN, password=WORDS, actor="root")
+    await users.disable_user(store, clock, "bob", actor="root")
+    for deed in (
+        users.disable_user(store, clock, "ada", actor="root"),
+        users.set_role(store, clock, "ada", role=Role.VIEWER, actor="root"),
+    ):
+        with pytest.raises(Refused, match="ada is the last user who is an admin"):
+            await deed
+    assert (await users.set_role(store, clock, "ada", role=Role.ADMIN, actor="root")).role is Role.ADMIN
+    await users.enable_user(store, clock, "bob", actor="root")
+    assert (await users.set_role(store, clock, "ada", role=Role.VIEWER, actor="root")).role is Role.VIEWER
+    with pytest.raises(Refused, match="bob"):
+        await users.disable_user(store, clock, "bob", actor="root")
+
+
 async def test_a_new_password_ends_every_session(store: Store, clock: FakeClock) -> None:
     await ada(store, clock)
     cookie = await as_ada(store, clock)
