@@ -14,7 +14,9 @@ from controller.web.foresight import Foresight
 from controller.web.headers import PageHeaders
 from controller.web.live import Live
 from controller.web.pages import (
+    access,
     account,
+    audit,
     go,
     hosts,
     incident_actions,
@@ -78,6 +80,8 @@ def make_web(deps: WebDeps) -> FastAPI:
         incident_actions,
         notifications,
         settings,
+        access,
+        audit,
         power_test,
         power,
         hosts,

@@ -21,6 +21,8 @@ SECTIONS = (
     Section(name="incidents", label="Incidents", path="/incidents", icon="alert"),
     Section(name="notifications", label="Notifications", path="/notifications", icon="bell"),
     Section(name="settings", label="Settings", path="/settings", icon="gear"),
+    Section(name="access", label="Access", path="/access", icon="key", roles=frozenset({Role.ADMIN})),
+    Section(name="audit", label="Audit", path="/audit", icon="list"),
 )
 
 
