@@ -115,6 +115,7 @@ async def test_a_tokens_text_is_shown_once_and_never_again(site: Site, admin: Wi
     assert found is not None
     assert (found.name, found.role) == ("backup job", Role.REPORTER)
     await admin.check_accessible()
+    await admin.pictures("access-new-token")
     await page.keyboard.press("Escape")
     await dialog.wait_for(state="hidden")
     assert text not in await page.content()
