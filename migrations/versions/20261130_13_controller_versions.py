@@ -1,13 +1,13 @@
 """Which version each controller runs: while they are upgraded one after the other, people want to see who is left.
 
-Revision: 20261130_13_controller_versions, after 20261130_21_cluster_place. Never edited once landed.
+Revision: 20261130_13_controller_versions, after 20261130_12_digests. Never edited once landed.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_13_controller_versions"
-down_revision = "20261130_21_cluster_place"
+down_revision = "20261130_12_digests"
 branch_labels = None
 depends_on = None
 
