@@ -88,6 +88,7 @@ def _stay(world: World, tell: Teller) -> None:
     tell.title("Everything keeps running for a look")
     tell.plain(f"  API documentation   {world.url}/docs")
     tell.plain(f"  admin token         {world.token}")
+    tell.plain(f"  web pages           {world.url}/ui/   (sign in with the token)")
     tell.plain(f"  try                 curl -sH 'Authorization: Bearer {world.token}' {world.url}/api/v1/incidents")
     tell.plain(f"  CloudStack's view   curl -sX POST {world.cloud.control_url}/view")
     tell.plain("  Ctrl-C ends it")
