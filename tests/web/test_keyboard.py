@@ -42,7 +42,7 @@ async def test_tab_reaches_everything_in_the_order_of_the_page(site: Site, opera
     page = await operator.goto(path)
     await operator.live()
     if path == "/hosts/h1":
-        await page.get_by_text("If it died now").wait_for()
+        await page.get_by_text("If it died now,").wait_for()
     await page.evaluate(WATCH)
     many = await page.evaluate("window.wanted().length")
     assert many > 10
